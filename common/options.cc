@@ -1,0 +1,155 @@
+#include "common/options.h"
+
+#include <cmath>
+#include <cstdlib>
+#include <istream>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
+
+namespace sluice {
+namespace {
+
+// CLI11 reads a TOML section as a subcommand; our sections are the first half of an option's name.
+class SectionedToml : public CLI::ConfigTOML {
+ public:
+  std::vector<CLI::ConfigItem> from_config(std::istream& input) const override {
+    std::vector<CLI::ConfigItem> result;
+    for (CLI::ConfigItem& item : CLI::ConfigTOML::from_config(input)) {
+      if (item.name == "++" || item.name == "--") continue;  // Begin and end of a section.
+      item.name = item.fullname();
+      item.parents.clear();
+      result.push_back(item);
+    }
+    return result;
+  }
+};
+
+std::string EnvironmentName(const std::string& name) {
+  return absl::StrCat("SLUICE_",
+                      absl::AsciiStrToUpper(absl::StrReplaceAll(name, {{".", "_"}, {"-", "_"}})));
+}
+
+template <typename T>
+std::string Range(T low, T high) {
+  return absl::StrCat("in [", low, ", ", high, "]");
+}
+
+}  // namespace
+
+OptionSet::OptionSet(const std::string& program, const std::string& description)
+    : app_(description, program) {
+  app_.set_config("--config", "", "TOML file with options");
+  app_.config_formatter(std::make_shared<SectionedToml>());
+  app_.allow_config_extras(CLI::config_extras_mode::error);
+}
+
+std::string OptionSet::Origin(const std::string& name) const {
+  const std::string flag = "--" + name;
+  for (const std::string& argument : arguments_) {
+    if (argument == flag || absl::StartsWith(argument, flag + "=")) return "flag " + flag;
+  }
+  if (std::getenv(EnvironmentName(name).c_str()) != nullptr)
+    return "environment " + EnvironmentName(name);
+  return "configuration file";
+}
+
+CLI::Option* OptionSet::Configure(CLI::Option* option, const std::string& name) {
+  option->envname(EnvironmentName(name))->capture_default_str();
+  return option;
+}
+
+template <typename Good>
+void OptionSet::Check(CLI::Option* option, const std::string& name, const std::string& expected,
+                      Good good) {
+  option->check(CLI::Validator(
+      [this, name, expected, good](std::string& text) {
+        if (good(text)) return std::string();
+        return absl::StrCat(name, " is '", text, "', expected ", expected, " (from ", Origin(name),
+                            ")");
+      },
+      ""));
+}
+
+void OptionSet::Number(const std::string& name, double* value, double low, double high,
+                       const std::string& help) {
+  CLI::Option* option = Configure(app_.add_option("--" + name, *value, help), name);
+  Check(option, name, "a number " + Range(low, high), [low, high](const std::string& text) {
+    double v = 0;
+    return absl::SimpleAtod(text, &v) && std::isfinite(v) && v >= low && v <= high;
+  });
+}
+
+void OptionSet::Integer(const std::string& name, int64_t* value, int64_t low, int64_t high,
+                        const std::string& help) {
+  CLI::Option* option = Configure(app_.add_option("--" + name, *value, help), name);
+  Check(option, name, "an integer " + Range(low, high), [low, high](const std::string& text) {
+    int64_t v = 0;
+    return absl::SimpleAtoi(text, &v) && v >= low && v <= high;
+  });
+}
+
+void OptionSet::Text(const std::string& name, std::string* value, const std::string& help) {
+  Configure(app_.add_option("--" + name, *value, help), name);
+}
+
+void OptionSet::Flag(const std::string& name, bool* value, const std::string& help) {
+  // An option with a value, so that a file or the environment can also say false; the bare flag
+  // means true.
+  CLI::Option* option = Configure(app_.add_option("--" + name, *value, help), name);
+  option->expected(0, 1)->default_str(*value ? "true" : "false");
+  Check(option, name, "true or false", [](const std::string& text) {
+    bool v = false;
+    return absl::SimpleAtob(text, &v);
+  });
+}
+
+void OptionSet::Choice(const std::string& name, std::string* value,
+                       const std::vector<std::string>& allowed, const std::string& help) {
+  CLI::Option* option =
+      app_.add_option("--" + name, *value, absl::StrCat(help, ": ", absl::StrJoin(allowed, " | ")));
+  Check(Configure(option, name), name, "one of " + absl::StrJoin(allowed, ", "),
+        [allowed](const std::string& text) {
+          return std::find(allowed.begin(), allowed.end(), text) != allowed.end();
+        });
+}
+
+void OptionSet::Integers(const std::string& name, std::vector<int64_t>* value, int64_t low,
+                         int64_t high, const std::string& help) {
+  CLI::Option* option = Configure(app_.add_option("--" + name, *value, help), name)->delimiter(',');
+  Check(option, name, "integers " + Range(low, high), [low, high](const std::string& text) {
+    int64_t v = 0;
+    return absl::SimpleAtoi(text, &v) && v >= low && v <= high;
+  });
+}
+
+void OptionSet::Numbers(const std::string& name, std::vector<double>* value, double low,
+                        double high, const std::string& help) {
+  CLI::Option* option = Configure(app_.add_option("--" + name, *value, help), name)->delimiter(',');
+  Check(option, name, "numbers " + Range(low, high), [low, high](const std::string& text) {
+    double v = 0;
+    return absl::SimpleAtod(text, &v) && std::isfinite(v) && v >= low && v <= high;
+  });
+}
+
+absl::StatusOr<bool> OptionSet::Parse(const std::vector<std::string>& arguments) {
+  arguments_ = arguments;
+  try {
+    app_.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
+    return true;
+  } catch (const CLI::CallForHelp& help) {
+    app_.exit(help);
+    return false;
+  } catch (const CLI::ParseError& error) {
+    return absl::InvalidArgumentError(error.what());
+  }
+}
+
+std::string OptionSet::ToToml() const { return app_.config_to_str(true, true); }
+
+}  // namespace sluice

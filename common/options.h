@@ -1,0 +1,57 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+namespace sluice {
+
+// Options of one command. One definition gives the flag `--gate.theta`, the TOML key `theta` of
+// section `[gate]`, the environment variable `SLUICE_GATE_THETA` and the line of help. A flag wins
+// over the environment, which wins over the file named by `--config`. Values are checked as they
+// are read; an error names the key, the value, the range and where the value came from. Not
+// thread-safe; the variables must outlive Parse.
+class OptionSet {
+ public:
+  // `program` is what the usage line shows, for example "sluice-worker train".
+  OptionSet(const std::string& program, const std::string& description);
+
+  void Number(const std::string& name, double* value, double low, double high,
+              const std::string& help);
+  void Integer(const std::string& name, int64_t* value, int64_t low, int64_t high,
+               const std::string& help);
+  void Text(const std::string& name, std::string* value, const std::string& help);
+  void Flag(const std::string& name, bool* value, const std::string& help);
+  void Choice(const std::string& name, std::string* value, const std::vector<std::string>& allowed,
+              const std::string& help);
+  // Comma-separated integers, each in [low, high].
+  void Integers(const std::string& name, std::vector<int64_t>* value, int64_t low, int64_t high,
+                const std::string& help);
+  // Comma-separated numbers, each in [low, high].
+  void Numbers(const std::string& name, std::vector<double>* value, double low, double high,
+               const std::string& help);
+
+  // Reads `arguments` (without the program's name). True: go on. False: help was asked for and
+  // printed. INVALID_ARGUMENT: one line for the user.
+  absl::StatusOr<bool> Parse(const std::vector<std::string>& arguments);
+
+  // Every option with its value as TOML, a line of help above each.
+  std::string ToToml() const;
+
+ private:
+  CLI::Option* Configure(CLI::Option* option, const std::string& name);
+  // Adds a check to `option` that ends the parse with key, value, `expected` and origin when `good`
+  // is false.
+  template <typename Good>
+  void Check(CLI::Option* option, const std::string& name, const std::string& expected, Good good);
+  std::string Origin(const std::string& name) const;
+
+  CLI::App app_;
+  std::string config_path_;
+  std::vector<std::string> arguments_;
+};
+
+}  // namespace sluice

@@ -1,0 +1,45 @@
+# Compiler and linker settings of the whole tree.
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "" FORCE)
+endif()
+
+include(GNUInstallDirs)
+
+find_program(SLUICE_CCACHE ccache)
+if(SLUICE_CCACHE)
+  # The precompiled header needs ccache to accept time macros and to hash what the header was made from.
+  set(CMAKE_CXX_COMPILER_LAUNCHER
+      ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
+      ${SLUICE_CCACHE})
+endif()
+find_program(SLUICE_MOLD mold)
+if(SLUICE_MOLD AND NOT SLUICE_SANITIZE)
+  add_link_options(-fuse-ld=mold)
+endif()
+
+add_compile_definitions(SLUICE_VERSION="${PROJECT_VERSION}")
+
+if(SLUICE_SANITIZE)
+  add_compile_options(-fsanitize=${SLUICE_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${SLUICE_SANITIZE})
+endif()
+
+# Warnings are for our code only; generated code and foreign headers are not ours.
+function(sluice_warnings target)
+  target_compile_options(${target} PRIVATE -Wall -Wextra -Werror -fno-math-errno)
+endfunction()
+
+# sluice_library(name SOURCES … DEPS …): a static library of ours, included from the top of the tree.
+function(sluice_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
+  add_library(${name} STATIC ${ARG_SOURCES})
+  target_include_directories(${name} PUBLIC ${PROJECT_SOURCE_DIR})
+  target_link_libraries(${name} PUBLIC ${ARG_DEPS})
+  sluice_warnings(${name})
+endfunction()
