@@ -52,10 +52,12 @@ std::string FolderOf(const std::string& path) {
   return folder.empty() ? "." : folder;
 }
 
-absl::Status WriteDurably(const std::string& path, absl::string_view contents) {
+absl::Status WriteDurably(const std::string& path, const std::vector<absl::string_view>& pieces) {
   Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
   if (file.get() < 0) return SystemError("open", path);
-  SLUICE_RETURN_IF_ERROR(WriteAll(file.get(), contents, path));
+  for (const absl::string_view piece : pieces) {
+    SLUICE_RETURN_IF_ERROR(WriteAll(file.get(), piece, path));
+  }
   if (::fsync(file.get()) != 0) return SystemError("fsync", path);
   if (file.Close() != 0) return SystemError("close", path);
   return absl::OkStatus();
@@ -99,8 +101,13 @@ absl::Status SyncFolder(const std::string& path) {
 }
 
 absl::Status WriteFileAtomically(const std::string& path, absl::string_view contents) {
+  return WriteFileAtomically(path, std::vector<absl::string_view>{contents});
+}
+
+absl::Status WriteFileAtomically(const std::string& path,
+                                 const std::vector<absl::string_view>& pieces) {
   const std::string temporary = absl::StrCat(path, ".tmp.", ::getpid());
-  absl::Status status = WriteDurably(temporary, contents);
+  absl::Status status = WriteDurably(temporary, pieces);
   if (status.ok() && ::rename(temporary.c_str(), path.c_str()) != 0) {
     status = SystemError("rename to", path);
   }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -18,6 +19,10 @@ absl::Status MakeFolder(const std::string& path);
 // never a mix: temporary file in the same folder, fsync, rename, fsync of the folder. On an error
 // the old file stays and the temporary one is removed.
 absl::Status WriteFileAtomically(const std::string& path, absl::string_view contents);
+// The same with contents in pieces, one behind the other, so that large ones need not be copied
+// together.
+absl::Status WriteFileAtomically(const std::string& path,
+                                 const std::vector<absl::string_view>& pieces);
 
 // fsync of a folder, which makes a rename or a new file in it durable.
 absl::Status SyncFolder(const std::string& path);
