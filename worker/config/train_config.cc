@@ -1,0 +1,223 @@
+#include "worker/config/train_config.h"
+
+#include <nlohmann/json.hpp>
+
+#include "absl/strings/str_cat.h"
+#include "common/host_port.h"
+#include "common/status.h"
+#include "worker/gate/policy.h"
+
+namespace sluice::config {
+namespace {
+
+void DefineData(OptionSet& o, DataConfig& c) {
+  o.Choice("data.format", &c.format, {"idx", "folder"}, "MNIST's IDX files, or a folder per class");
+  o.Text("data.folder", &c.folder, "Folder of the images");
+  o.Text("data.train_split", &c.train_split, "Split to train on: IDX prefix, or sub-folder");
+  o.Text("data.train_subset", &c.train_subset, "all, first:N, range:A-B or random:N:SEED of it");
+  o.Text("data.eval_split", &c.eval_split, "Split to evaluate on");
+  o.Text("data.eval_subset", &c.eval_subset, "Part of it, as above");
+  o.Choice("data.domain", &c.domain, data::DomainNames(), "Shift of the image domain");
+  o.Numbers("data.mean", &c.mean, -10, 10, "Mean per channel, subtracted from values in [0, 1]");
+  o.Numbers("data.std", &c.std, 1e-6, 10, "Deviation per channel, divided by");
+  o.Integer("data.threads", &c.threads, 1, 64, "Loading threads per rank");
+  o.Integer("data.prefetch", &c.prefetch, 1, 1024, "Batches loaded ahead");
+  o.Number("augment.flip", &c.augment.flip_probability, 0, 1, "Probability of a horizontal flip");
+  o.Integer("augment.crop_padding", &c.augment_padding, 0, 64,
+            "Pixels of padding of the random crop");
+  o.Flag("augment.random_resized_crop", &c.augment.random_resized_crop, "Random part, resized");
+  o.Number("augment.scale_low", &c.augment.scale_low, 0.01, 1,
+           "Least share of the area of that part");
+  o.Number("augment.brightness", &c.augment.brightness, 0, 1, "Brightness jitter");
+  o.Number("augment.contrast", &c.augment.contrast, 0, 1, "Contrast jitter");
+}
+
+void DefineModel(OptionSet& o, ModelConfig& c) {
+  o.Choice("model.preset", &c.preset, model::VitPresetNames(), "Shape of the model");
+  o.Integer("model.image_size", &c.image_size, 0, 4096, "Pixels per side; 0 keeps the preset's");
+  o.Integer("model.patch", &c.patch, 0, 64, "Pixels per side of a patch; 0 keeps the preset's");
+  o.Integer("model.dim", &c.dim, 0, 8192, "Width of a token; 0 keeps the preset's");
+  o.Integer("model.depth", &c.depth, 0, 128, "Number of blocks; 0 keeps the preset's");
+  o.Integer("model.heads", &c.heads, 0, 128, "Attention heads; 0 keeps the preset's");
+  o.Choice("model.pool", &c.pool, {"token", "avg"}, "What the classifier sees");
+  o.Text("model.init", &c.init, "Safetensors file or checkpoint to start from");
+  o.Flag("model.replace_head", &c.replace_head, "Take a new classifier although the file has one");
+}
+
+void DefineGate(OptionSet& o, GateConfig& c) {
+  o.Choice("gate.mode", &c.mode, {"dense", "compact"}, "What a closed token costs");
+  o.Integer("gate.layer", &c.layer, 1, 127, "Block after which the gate stands, from 1");
+  o.Choice("gate.scorer", &c.scorer, {"head", "information", "random"},
+           "Where the score comes from");
+  o.Choice("gate.policy", &c.policy, {"threshold", "budget", "sample"},
+           "How open tokens are chosen");
+  o.Number("gate.threshold", &c.threshold, 0, 1, "First threshold; 0 opens all");
+  o.Number("gate.rate", &c.rate, 0, 1,
+           "Target share of open patch tokens; 0: none, under threshold");
+  o.Number("gate.floor", &c.floor, 0, 1, "Least share of an image that threshold opens");
+  o.Number("gate.ceiling", &c.ceiling, 0, 1, "Largest share of an image that threshold opens");
+  o.Choice("gate.budget_scope", &c.budget_scope, {"image", "batch"},
+           "What a budget is counted over");
+  o.Choice("gate.train_head", &c.train_head, {"auto", "on", "off"},
+           "Train the uncertainty head; auto: if scored by");
+  o.Number("gate.head_lr", &c.head_lr, 0, 1000,
+           "Factor on the learning rate of the uncertainty head");
+}
+
+void DefineOptim(OptionSet& o, OptimConfig& c) {
+  o.Integer("train.steps", &c.steps, 1, 1'000'000'000, "Steps of the run");
+  o.Integer("train.batch", &c.batch, 1, 1'000'000,
+            "Images per step over all ranks, per micro-step");
+  o.Integer("train.accumulate", &c.accumulate, 1, 4096, "Micro-steps whose gradients are summed");
+  o.Number("train.lr", &c.lr, 0, 100, "Peak learning rate");
+  o.Number("train.min_lr_ratio", &c.min_lr_ratio, 0, 1, "Share of the peak at the last step");
+  o.Integer("train.warmup_steps", &c.warmup_steps, 0, 1'000'000'000, "Steps of linear warm-up");
+  o.Number("train.weight_decay", &c.weight_decay, 0, 10, "Decoupled weight decay of matrices");
+  o.Number("train.beta1", &c.beta1, 0, 0.9999, "AdamW's beta 1");
+  o.Number("train.beta2", &c.beta2, 0, 0.999999, "AdamW's beta 2");
+  o.Number("train.epsilon", &c.epsilon, 1e-16, 1, "AdamW's epsilon");
+  o.Number("train.clip", &c.clip, 0, 1e9, "Largest norm of the gradient; 0 does not clip");
+  o.Number("train.label_smoothing", &c.label_smoothing, 0, 0.999, "Label smoothing");
+  o.Integer("train.seed", &c.seed, 0, INT64_MAX, "Seed of weights, order, draws and augmentation");
+  o.Integer("train.threads", &c.threads, 0, 1024,
+            "Compute threads per rank; 0 shares the processors out");
+}
+
+void DefineRun(OptionSet& o, TrainConfig& c) {
+  o.Text("run.name", &c.run, "Name of the run");
+  o.Text("run.folder", &c.run_folder, "Folder of checkpoints and decision log");
+  o.Choice("eval.mode", &c.eval_mode, {"dense", "gated", "both"}, "How accuracy is measured");
+  o.Integer("eval.every", &c.eval_every, 0, 1'000'000'000,
+            "Steps between evaluations; 0: at the end only");
+  o.Integer("eval.batch", &c.eval_batch, 1, 65536, "Images per evaluation batch and rank");
+  o.Integer("checkpoint.every", &c.checkpoint_every, 0, 1'000'000'000,
+            "Steps between checkpoints; 0: at the end only");
+  o.Integer("checkpoint.keep", &c.checkpoint_keep, 1, 1000, "Newest checkpoints to keep");
+  o.Flag("resume", &c.resume, "Go on from the newest checkpoint of run.folder");
+  o.Integer("stop_after", &c.stop_after, 0, 1'000'000'000,
+            "Stop with a checkpoint after this step; 0: at the end");
+  o.Number("collective.timeout", &c.collective_timeout, 0.1, 86400,
+           "Seconds until a silent rank ends the run");
+  o.Choice("device", &c.device, {"auto", "cpu", "cuda"}, "Where tensors live");
+  o.Integer("nproc", &c.nproc, 1, 256, "Local ranks to start, unless RANK is set");
+  o.Text("sidecar", &c.sidecar, "spawn, off or HOST:PORT");
+  o.Number("telemetry.stall_seconds", &c.stall_seconds, 0.1, 3600,
+           "Silence after which the stream is renewed");
+  o.Text("directives", &c.directives, "Decision log to replay instead of live directives");
+  o.Text("json", &c.json, "Where the report goes; - is standard output");
+  o.Choice("log.level", &c.log_level, {"trace", "debug", "info", "warn", "error"},
+           "Least level to log");
+  o.Number("progress.seconds", &c.progress_seconds, 0, 3600,
+           "Seconds between progress lines; 0: none");
+  o.Flag("print_config", &c.print_config, "Print all options as TOML and end");
+}
+
+absl::Status Bad(const std::string& key, const std::string& value, const std::string& expected) {
+  return absl::InvalidArgumentError(absl::StrCat(key, " is '", value, "', expected ", expected));
+}
+
+absl::Status ValidateGate(const GateConfig& gate) {
+  if (gate.policy != "threshold" && gate.rate <= 0.0) {
+    return Bad("gate.rate", absl::StrCat(gate.rate), "above 0 under gate.policy " + gate.policy);
+  }
+  if (gate.floor > gate.ceiling) {
+    return Bad("gate.floor", absl::StrCat(gate.floor),
+               absl::StrCat("at most gate.ceiling, ", gate.ceiling));
+  }
+  if (gate.train_head == "off" && gate.mode != "dense" && gate.scorer != "random") {
+    return absl::OkStatus();  // A head that an earlier run trained may be used as it is.
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+void DefineTrainOptions(OptionSet& options, TrainConfig& config) {
+  DefineRun(options, config);
+  DefineModel(options, config.model);
+  DefineData(options, config.data);
+  DefineGate(options, config.gate);
+  DefineOptim(options, config.train);
+}
+
+absl::Status ValidateTrainConfig(const TrainConfig& config) {
+  SLUICE_RETURN_IF_ERROR(ValidateGate(config.gate));
+  if (config.train.warmup_steps >= config.train.steps && config.train.warmup_steps > 0) {
+    return Bad("train.warmup_steps", absl::StrCat(config.train.warmup_steps),
+               absl::StrCat("less than train.steps, ", config.train.steps));
+  }
+  if (config.sidecar != "spawn" && config.sidecar != "off") {
+    SLUICE_RETURN_IF_ERROR(Annotate(ParseHostPort(config.sidecar).status(), "sidecar"));
+  }
+  SLUICE_ASSIGN_OR_RETURN(const model::VitConfig vit, ResolveModel(config.model, 2));
+  if (config.gate.layer >= vit.depth) {
+    return Bad("gate.layer", absl::StrCat(config.gate.layer),
+               absl::StrCat("less than the model's depth, ", vit.depth));
+  }
+  return ResolvePipeline(config, true).status();
+}
+
+absl::StatusOr<model::VitConfig> ResolveModel(const ModelConfig& config, int64_t classes) {
+  SLUICE_ASSIGN_OR_RETURN(model::VitConfig vit, model::VitPreset(config.preset));
+  vit.classes = classes;
+  const auto override_by = [](int64_t value, int64_t& field) {
+    if (value > 0) field = value;
+  };
+  override_by(config.image_size, vit.image_size);
+  override_by(config.patch, vit.patch);
+  override_by(config.depth, vit.depth);
+  override_by(config.heads, vit.heads);
+  if (config.dim > 0) {
+    vit.dim = config.dim;
+    vit.mlp_dim = 4 * config.dim;
+  }
+  vit.pool = config.pool == "avg" ? model::Pool::kMean : model::Pool::kClassToken;
+  SLUICE_RETURN_IF_ERROR(model::ValidateVitConfig(vit));
+  return vit;
+}
+
+gate::Policy ResolvePolicy(const GateConfig& config) {
+  gate::Policy policy;
+  policy.kind = gate::ParsePolicy(config.policy).value();
+  policy.threshold = config.threshold;
+  policy.rate = config.rate;
+  policy.floor = config.floor;
+  policy.ceiling = config.ceiling;
+  policy.batch_budget = config.budget_scope == "batch";
+  return policy;
+}
+
+absl::StatusOr<data::PipelineConfig> ResolvePipeline(const TrainConfig& config, bool augment) {
+  data::PipelineConfig pipeline;
+  SLUICE_ASSIGN_OR_RETURN(pipeline.domain, data::ParseDomain(config.data.domain));
+  pipeline.normalization = {config.data.mean, config.data.std};
+  pipeline.seed = static_cast<uint64_t>(config.train.seed);
+  if (augment) {
+    pipeline.augment = config.data.augment;
+    pipeline.augment.crop_padding = static_cast<int>(config.data.augment_padding);
+    SLUICE_RETURN_IF_ERROR(data::ValidateAugment(pipeline.augment));
+  }
+  return pipeline;
+}
+
+std::string Fingerprint(const TrainConfig& c) {
+  return nlohmann::json{
+      {"model",
+       {c.model.preset, c.model.image_size, c.model.patch, c.model.dim, c.model.depth,
+        c.model.heads, c.model.pool}},
+      {"data",
+       {c.data.format, c.data.train_split, c.data.train_subset, c.data.domain, c.data.mean,
+        c.data.std, c.data.augment.flip_probability, c.data.augment_padding,
+        c.data.augment.random_resized_crop, c.data.augment.scale_low, c.data.augment.brightness,
+        c.data.augment.contrast}},
+      {"gate",
+       {c.gate.mode, c.gate.layer, c.gate.scorer, c.gate.policy, c.gate.rate, c.gate.floor,
+        c.gate.ceiling, c.gate.budget_scope, c.gate.train_head, c.gate.head_lr}},
+      {"train",
+       {c.train.steps, c.train.batch, c.train.accumulate, c.train.lr, c.train.min_lr_ratio,
+        c.train.warmup_steps, c.train.weight_decay, c.train.beta1, c.train.beta2, c.train.epsilon,
+        c.train.clip, c.train.label_smoothing, c.train.seed}}}
+      .dump();
+}
+
+}  // namespace sluice::config

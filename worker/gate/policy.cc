@@ -1,0 +1,110 @@
+#include "worker/gate/policy.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "absl/strings/str_cat.h"
+#include "common/philox.h"
+#include "common/status.h"
+
+namespace sluice::gate {
+namespace {
+
+int64_t Share(double rate, int64_t tokens) {
+  return std::clamp<int64_t>(std::llround(rate * static_cast<double>(tokens)), 0, tokens);
+}
+
+// Indices of the `count` largest keys, ties to the lower index.
+template <typename Key>
+std::vector<int64_t> Largest(std::span<const Key> keys, int64_t count) {
+  std::vector<int64_t> order(keys.size());
+  std::iota(order.begin(), order.end(), 0);
+  const auto before = [&](int64_t a, int64_t b) {
+    return keys[a] != keys[b] ? keys[a] > keys[b] : a < b;
+  };
+  std::nth_element(order.begin(), order.begin() + count, order.end(), before);
+  order.resize(count);
+  return order;
+}
+
+template <typename Key>
+void OpenLargest(std::span<const Key> keys, int64_t count, uint8_t* open) {
+  if (count >= static_cast<int64_t>(keys.size())) {
+    std::fill_n(open, keys.size(), uint8_t{1});
+    return;
+  }
+  for (const int64_t i : Largest(keys, count)) open[i] = 1;
+}
+
+void OpenAboveThreshold(const Policy& policy, std::span<const float> scores, uint8_t* open) {
+  const auto tokens = static_cast<int64_t>(scores.size());
+  int64_t count = 0;
+  for (int64_t i = 0; i < tokens; ++i) {
+    open[i] = policy.threshold <= 0.0 || scores[i] > policy.threshold;
+    count += open[i];
+  }
+  const int64_t bounded =
+      std::clamp(count, Share(policy.floor, tokens),
+                 std::max(Share(policy.floor, tokens), Share(policy.ceiling, tokens)));
+  if (bounded != count) {
+    std::fill_n(open, tokens, uint8_t{0});
+    OpenLargest(scores, bounded, open);
+  }
+}
+
+// The exponential race: token i gets E_i / score_i with E_i standard exponential; the smallest win,
+// which draws without replacement with probability by score (Efraimidis and Spirakis, 2006). Keys
+// are negated: the largest win.
+std::vector<double> RaceKeys(std::span<const float> scores, uint64_t id, const DrawKey& key) {
+  std::vector<double> keys(scores.size());
+  for (size_t i = 0; i < scores.size(); ++i) {
+    const double exponential = -std::log(
+        UniformDraw(key.seed, DrawPurpose::kSample, key.step, id, static_cast<uint32_t>(i)));
+    keys[i] = -exponential / std::max(static_cast<double>(scores[i]), 1e-9);
+  }
+  return keys;
+}
+
+}  // namespace
+
+absl::StatusOr<PolicyKind> ParsePolicy(const std::string& name) {
+  if (name == "threshold") return PolicyKind::kThreshold;
+  if (name == "budget") return PolicyKind::kBudget;
+  if (name == "sample") return PolicyKind::kSample;
+  return absl::InvalidArgumentError(
+      absl::StrCat("gate.policy is '", name, "', expected one of threshold, budget, sample"));
+}
+
+std::vector<uint8_t> Decide(const Policy& policy, const Scores& scores, const DrawKey& key) {
+  SLUICE_CHECK(static_cast<int64_t>(scores.values.size()) == scores.images * scores.tokens);
+  std::vector<uint8_t> open(scores.values.size(), 0);
+  if (policy.kind == PolicyKind::kBudget && policy.batch_budget) {
+    const auto total = static_cast<int64_t>(scores.values.size());
+    OpenLargest(scores.values,
+                std::max<int64_t>(Share(policy.rate, total), std::min<int64_t>(total, 1)),
+                open.data());
+    return open;
+  }
+  const int64_t budget = std::max<int64_t>(Share(policy.rate, scores.tokens), 1);
+  for (int64_t image = 0; image < scores.images; ++image) {
+    const auto row = scores.values.subspan(image * scores.tokens, scores.tokens);
+    uint8_t* out = open.data() + image * scores.tokens;
+    switch (policy.kind) {
+      case PolicyKind::kThreshold:
+        OpenAboveThreshold(policy, row, out);
+        break;
+      case PolicyKind::kBudget:
+        OpenLargest(row, budget, out);
+        break;
+      case PolicyKind::kSample: {
+        const std::vector<double> keys = RaceKeys(row, scores.ids[image], key);
+        OpenLargest(std::span<const double>(keys), budget, out);
+        break;
+      }
+    }
+  }
+  return open;
+}
+
+}  // namespace sluice::gate

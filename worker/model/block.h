@@ -1,0 +1,69 @@
+#pragma once
+
+#include <torch/torch.h>
+
+#include "worker/model/vit_config.h"
+
+namespace sluice::model {
+
+// LayerScale: a learnt factor per channel, named `gamma` as in timm.
+class LayerScaleImpl : public torch::nn::Module {
+ public:
+  LayerScaleImpl(int64_t dim, double init);
+  torch::Tensor gamma;  // [dim]
+};
+TORCH_MODULE(LayerScale);
+
+// Projections of multi-head self-attention; qkv's rows are ordered (q, k, v) × head × channel as in
+// timm.
+class AttentionImpl : public torch::nn::Module {
+ public:
+  AttentionImpl(int64_t dim, int64_t heads);
+  torch::nn::Linear qkv{nullptr};
+  torch::nn::Linear proj{nullptr};
+  int64_t heads;
+};
+TORCH_MODULE(Attention);
+
+class MlpImpl : public torch::nn::Module {
+ public:
+  MlpImpl(int64_t dim, int64_t hidden);
+  torch::nn::Linear fc1{nullptr};
+  torch::nn::Linear fc2{nullptr};
+};
+TORCH_MODULE(Mlp);
+
+// One pre-norm transformer block, in the pieces from which every mode's forward is put together.
+// All of them work on rows: any leading shape, D last. Not thread-safe while parameters change.
+class BlockImpl : public torch::nn::Module {
+ public:
+  explicit BlockImpl(const VitConfig& config);
+
+  // qkv of normed rows: [..., D] -> [..., 3D].
+  torch::Tensor Qkv(const torch::Tensor& x);
+  // x + ls1(proj(attended)): the residual after attention. Shapes [..., D].
+  torch::Tensor AfterAttention(const torch::Tensor& x, const torch::Tensor& attended);
+  // x + ls2(mlp(norm2(x))). Shape [..., D].
+  torch::Tensor AfterMlp(const torch::Tensor& x);
+  // The whole block on a dense batch [B, T, D].
+  torch::Tensor Forward(const torch::Tensor& x);
+
+  torch::nn::LayerNorm norm1{nullptr};
+  Attention attn{nullptr};
+  LayerScale ls1{nullptr};  // Empty without layer_scale.
+  torch::nn::LayerNorm norm2{nullptr};
+  Mlp mlp{nullptr};
+  LayerScale ls2{nullptr};
+
+ private:
+  Activation activation_;
+};
+TORCH_MODULE(Block);
+
+// Attention of equally long sequences: q [G, t, D], k and v [G, s, D] -> [G, t, D]. Rows may be
+// strided views whose last dimension is contiguous. `closed_keys` (bool [G, s], may be undefined)
+// marks keys that nobody attends to.
+torch::Tensor Attend(const torch::Tensor& q, const torch::Tensor& k, const torch::Tensor& v,
+                     int64_t heads, const torch::Tensor& closed_keys = {});
+
+}  // namespace sluice::model

@@ -1,0 +1,109 @@
+#include "worker/model/vit.h"
+
+#include <cmath>
+
+namespace sluice::model {
+namespace {
+
+namespace nn = torch::nn;
+
+// Holds `proj` under the name patch_embed.proj.
+class PatchEmbedImpl : public nn::Module {
+ public:
+  explicit PatchEmbedImpl(const nn::Conv2d& proj) { register_module("proj", proj); }
+};
+
+class BlockListImpl : public nn::Module {
+ public:
+  explicit BlockListImpl(const std::vector<Block>& blocks) {
+    for (size_t i = 0; i < blocks.size(); ++i) register_module(std::to_string(i), blocks[i]);
+  }
+};
+
+// timm's initialisation: truncated normal of deviation 0.02 for weights, zero for biases.
+void InitLinear(nn::Linear& linear) {
+  torch::NoGradGuard guard;
+  linear->weight.normal_(0.0, 0.02).clamp_(-2.0, 2.0);
+  if (linear->bias.defined()) linear->bias.zero_();
+}
+
+}  // namespace
+
+VitImpl::VitImpl(const VitConfig& config) : config_(config) {
+  const auto norm_options = nn::LayerNormOptions({config.dim}).eps(config.norm_epsilon);
+  patch_proj = nn::Conv2d(nn::Conv2dOptions(config.channels, config.dim, config.patch)
+                              .stride(config.patch)
+                              .bias(!config.pre_norm));
+  register_module("patch_embed", std::make_shared<PatchEmbedImpl>(patch_proj));
+  cls_token = register_parameter("cls_token", torch::randn({1, 1, config.dim}) * 1e-6);
+  pos_embed =
+      register_parameter("pos_embed", torch::randn({1, config.tokens(), config.dim}) * 0.02);
+  if (config.pre_norm) norm_pre = register_module("norm_pre", nn::LayerNorm(norm_options));
+  for (int64_t i = 0; i < config.depth; ++i) {
+    blocks.emplace_back(config);
+    for (nn::Linear* linear : {&blocks.back()->attn->qkv, &blocks.back()->attn->proj,
+                               &blocks.back()->mlp->fc1, &blocks.back()->mlp->fc2}) {
+      InitLinear(*linear);
+    }
+  }
+  register_module("blocks", std::make_shared<BlockListImpl>(blocks));
+  if (config.pool == Pool::kClassToken) {
+    norm = register_module("norm", nn::LayerNorm(norm_options));
+  } else {
+    fc_norm = register_module("fc_norm", nn::LayerNorm(norm_options));
+  }
+  head = register_module("head", nn::Linear(config.dim, config.classes));
+  InitLinear(head);
+}
+
+torch::Tensor VitImpl::Patchify(const torch::Tensor& images) const {
+  const int64_t p = config_.patch;
+  const int64_t g = config_.grid();
+  return images.reshape({images.size(0), config_.channels, g, p, g, p})
+      .permute({0, 2, 4, 1, 3, 5})
+      .reshape({images.size(0), g * g, config_.patch_values()});
+}
+
+torch::Tensor VitImpl::Embed(const torch::Tensor& images) {
+  const torch::Tensor patches = Patchify(images);
+  const torch::Tensor weight = patch_proj->weight.flatten(1);
+  const torch::Tensor embedded = at::linear(patches, weight, patch_proj->bias);
+  const torch::Tensor cls = cls_token.expand({images.size(0), 1, config_.dim});
+  const torch::Tensor x = at::cat({cls, embedded}, 1) + pos_embed;
+  return norm_pre.is_empty() ? x : norm_pre(x);
+}
+
+torch::Tensor VitImpl::EmbedRows(const EmbeddingRows& rows) {
+  const torch::Tensor is_cls =
+      (rows.token == 0).to(rows.patches.scalar_type()).unsqueeze(1);  // [T, 1]
+  torch::Tensor x =
+      at::mm(rows.patches, patch_proj->weight.flatten(1).t()) + at::mm(is_cls, cls_token[0]);
+  if (patch_proj->bias.defined()) x = x + at::mm(1 - is_cls, patch_proj->bias.unsqueeze(0));
+  x = x + at::embedding(pos_embed[0], rows.token);
+  return norm_pre.is_empty() ? x : norm_pre(x);
+}
+
+torch::Tensor VitImpl::BeforePool(const torch::Tensor& rows) {
+  return norm.is_empty() ? rows : norm(rows);
+}
+
+torch::Tensor VitImpl::Classify(const torch::Tensor& pooled) {
+  return head(fc_norm.is_empty() ? pooled : fc_norm(pooled));
+}
+
+torch::Tensor VitImpl::Forward(const torch::Tensor& images) {
+  torch::Tensor x = Embed(images);
+  for (Block& block : blocks) x = block->Forward(x);
+  const torch::Tensor pooled =
+      config_.pool == Pool::kClassToken ? x.select(1, 0) : x.slice(1, 1).mean(1);
+  return Classify(BeforePool(pooled));
+}
+
+void VitImpl::ReplaceHead(int64_t classes) {
+  config_.classes = classes;
+  head = nn::Linear(config_.dim, classes);
+  InitLinear(head);
+  replace_module("head", head);
+}
+
+}  // namespace sluice::model

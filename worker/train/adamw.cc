@@ -1,0 +1,110 @@
+#include "worker/train/adamw.h"
+
+#include <cmath>
+
+#include "common/status.h"
+#include "kernels/adamw.h"
+
+namespace sluice::train {
+namespace {
+
+// The update on a device without a kernel of ours, by LibTorch's operators on strided views.
+void UpdateByOperators(const kernels::AdamWCoefficients& c, const GroupSlice& s,
+                       const torch::Tensor& p, const torch::Tensor& g, const torch::Tensor& m,
+                       const torch::Tensor& v) {
+  const auto view = [&](const torch::Tensor& x) {
+    return x.view(-1).as_strided({s.rows, s.columns}, {s.stride, 1}, x.storage_offset() + s.offset);
+  };
+  const torch::Tensor gradient = view(g) * c.grad_scale;
+  torch::Tensor pv = view(p), mv = view(m), vv = view(v);
+  mv.mul_(c.beta1).add_(gradient, 1.0 - c.beta1);
+  vv.mul_(c.beta2).addcmul_(gradient, gradient, 1.0 - c.beta2);
+  pv.mul_(1.0 - c.lr * c.weight_decay);
+  pv.addcdiv_(mv, (vv / c.correction2).sqrt_().add_(c.epsilon),
+              -c.update_scale * c.lr / c.correction1);
+}
+
+template <typename T>
+void UpdateOnCpu(const kernels::AdamWCoefficients& c, const GroupSlice& s, const torch::Tensor& p,
+                 const torch::Tensor& g, const torch::Tensor& m, const torch::Tensor& v) {
+  kernels::AdamW(c, {s.rows, s.columns, s.stride}, p.data_ptr<T>() + s.offset,
+                 g.data_ptr<T>() + s.offset, m.data_ptr<T>() + s.offset,
+                 v.data_ptr<T>() + s.offset);
+}
+
+}  // namespace
+
+AdamW::AdamW(std::vector<torch::Tensor> parameters, std::vector<ParameterShape> shapes,
+             std::vector<ParameterGroup> groups, const AdamWOptions& options)
+    : parameters_(std::move(parameters)),
+      shapes_(std::move(shapes)),
+      groups_(std::move(groups)),
+      options_(options),
+      group_steps_(groups_.size(), 0),
+      counts_images_(parameters_.size(), true) {
+  SLUICE_CHECK(parameters_.size() == shapes_.size());
+  for (const torch::Tensor& p : parameters_) {
+    SLUICE_CHECK(p.is_contiguous());
+    first_.push_back(torch::zeros_like(p));
+    second_.push_back(torch::zeros_like(p));
+  }
+  for (const ParameterGroup& group : groups_) {
+    for (const GroupSlice& slice : group.slices)
+      counts_images_[slice.parameter] = group.loss == LossKind::kImages;
+  }
+}
+
+double AdamW::ImageGradientNorm(double image_scale) const {
+  // One sum of squares per parameter, read together: a single wait on a GPU.
+  std::vector<torch::Tensor> squares;
+  for (size_t i = 0; i < parameters_.size(); ++i) {
+    const torch::Tensor& gradient = parameters_[i].grad();
+    if (counts_images_[i] && gradient.defined())
+      squares.push_back(at::linalg_vector_norm(gradient));
+  }
+  return squares.empty() ? 0.0
+                         : image_scale * at::linalg_vector_norm(at::stack(squares)).item<double>();
+}
+
+void AdamW::StepGroup(size_t index, const StepScales& scales) {
+  const ParameterGroup& group = groups_[index];
+  const bool images = group.loss == LossKind::kImages;
+  const auto t = static_cast<double>(++group_steps_[index]);
+  kernels::AdamWCoefficients c;
+  c.lr = images ? scales.lr : scales.head_lr;
+  c.beta1 = options_.beta1;
+  c.beta2 = options_.beta2;
+  c.epsilon = options_.epsilon;
+  c.correction1 = 1.0 - std::pow(options_.beta1, t);
+  c.correction2 = 1.0 - std::pow(options_.beta2, t);
+  c.grad_scale = images ? scales.image_scale : scales.token_scale;
+  const auto dormant = scales.update_scales.find(group.name);
+  c.update_scale = dormant == scales.update_scales.end() ? 1.0 : dormant->second;
+  for (const GroupSlice& slice : group.slices) {
+    const torch::Tensor& p = parameters_[slice.parameter];
+    c.weight_decay = IsDecayed(shapes_[slice.parameter]) ? options_.weight_decay : 0.0;
+    const torch::Tensor gradient = p.grad().contiguous();
+    const auto update = !p.device().is_cpu()               ? UpdateByOperators
+                        : p.scalar_type() == torch::kFloat ? UpdateOnCpu<float>
+                                                           : UpdateOnCpu<double>;
+    update(c, slice, p, gradient, first_[slice.parameter], second_[slice.parameter]);
+  }
+}
+
+void AdamW::Step(const StepScales& scales) {
+  const torch::NoGradGuard no_graph;
+  at::parallel_for(0, static_cast<int64_t>(groups_.size()), 1, [&](int64_t begin, int64_t end) {
+    const torch::NoGradGuard no_graph_here;
+    for (int64_t g = begin; g < end; ++g) {
+      if (parameters_[groups_[g].slices.front().parameter].grad().defined()) StepGroup(g, scales);
+    }
+  });
+}
+
+void AdamW::ZeroGradients() {
+  for (torch::Tensor& p : parameters_) {
+    if (p.grad().defined()) p.mutable_grad().zero_();
+  }
+}
+
+}  // namespace sluice::train

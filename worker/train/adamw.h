@@ -1,0 +1,67 @@
+#pragma once
+
+#include <torch/torch.h>
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "worker/train/param_groups.h"
+
+namespace sluice::train {
+
+struct AdamWOptions {
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+  double epsilon = 1e-8;
+  double weight_decay = 0.05;
+};
+
+// What one step is told about its groups. The order is: clip, moments, dormant scale, step.
+struct StepScales {
+  double lr = 0.0;
+  double head_lr = 0.0;      // Of groups whose loss counts tokens.
+  double image_scale = 1.0;  // 1 / open images of all ranks, times the clipping factor.
+  double token_scale = 1.0;  // 1 / tokens of all ranks.
+  std::map<std::string, double> update_scales;  // Dormant groups; others have 1.
+};
+
+// AdamW with moments per parameter and a step count per group, so that a group that rests keeps its
+// state untouched. Gradients are sums; StepScales normalises them. Not thread-safe.
+class AdamW {
+ public:
+  // `parameters` in the order of the groups' indices, contiguous, float32 or float64, on one
+  // device.
+  AdamW(std::vector<torch::Tensor> parameters, std::vector<ParameterShape> shapes,
+        std::vector<ParameterGroup> groups, const AdamWOptions& options);
+
+  // L2 norm of image_scale times the gradients of the groups whose loss counts images, before
+  // clipping. NaN or infinite if a gradient is. A parameter without a gradient counts as 0.
+  double ImageGradientNorm(double image_scale) const;
+  // One update of every group with a gradient.
+  void Step(const StepScales& scales);
+  void ZeroGradients();
+
+  const std::vector<ParameterGroup>& groups() const { return groups_; }
+  const std::vector<ParameterShape>& shapes() const { return shapes_; }
+  const std::vector<torch::Tensor>& parameters() const { return parameters_; }
+  // State, for checkpoints: moments in the order of the parameters, step counts in the order of the
+  // groups.
+  std::vector<torch::Tensor>& first_moments() { return first_; }
+  std::vector<torch::Tensor>& second_moments() { return second_; }
+  std::vector<int64_t>& group_steps() { return group_steps_; }
+
+ private:
+  void StepGroup(size_t group, const StepScales& scales);
+
+  std::vector<torch::Tensor> parameters_;
+  std::vector<ParameterShape> shapes_;
+  std::vector<ParameterGroup> groups_;
+  AdamWOptions options_;
+  std::vector<torch::Tensor> first_;
+  std::vector<torch::Tensor> second_;
+  std::vector<int64_t> group_steps_;
+  std::vector<bool> counts_images_;  // Per parameter.
+};
+
+}  // namespace sluice::train
