@@ -10,6 +10,8 @@ if(NOT CMAKE_BUILD_TYPE)
 endif()
 
 include(GNUInstallDirs)
+# Installed binaries find LibTorch (and NCCL) where they were linked from, as the ones in bin/ do.
+set(CMAKE_INSTALL_RPATH_USE_LINK_PATH ON)
 
 find_program(SLUICE_CCACHE ccache)
 if(SLUICE_CCACHE)
@@ -32,7 +34,9 @@ endif()
 
 # Warnings are for our code only; generated code and foreign headers are not ours.
 function(sluice_warnings target)
-  target_compile_options(${target} PRIVATE -Wall -Wextra -Werror -fno-math-errno)
+  target_compile_options(${target} PRIVATE
+    $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Werror -fno-math-errno>
+    $<$<COMPILE_LANGUAGE:CUDA>:-Werror=all-warnings -Xcompiler=-Wall,-Wextra,-Werror>)
 endfunction()
 
 # sluice_library(name SOURCES … DEPS …): a static library of ours, included from the top of the tree.

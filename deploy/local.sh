@@ -1,0 +1,201 @@
+#!/usr/bin/env bash
+# Everything a newcomer does with Sluice on one Debian 12 machine; see usage() or deploy/README.md.
+set -euo pipefail
+
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+deps=$top/.deps
+cd "$top"
+
+usage() {
+  cat <<'HELP'
+Usage: deploy/local.sh COMMAND
+
+Commands
+  demo [OPTION…]     install what is missing, build, run the demo into build/demo
+                     (--keep leaves the sidecar up, --seeds N repeats; more: sluice-worker demo --help)
+  test [CTEST-ARG…]  install what is missing, build everything, run all tests
+  build [PRESET]     install what is missing and build: cpu (default), cuda, asan or tsan
+  lint               format, clang-tidy, shell scripts and protocol; files that passed are not checked again
+  sanitize           build and test under the address and the thread sanitizer
+  clean              remove build/
+
+Environment
+  LIBTORCH_ROOT      folder with LibTorch's include/ and lib/; default .deps/libtorch/torch, downloaded if missing
+  CMAKE_PREFIX_PATH  where CMake looks for other libraries first
+  SLUICE_PACKAGES    `skip` installs no Debian package, for machines that are set up in another way
+  SLUICE_JOBS        parallel jobs; default: processors, but at most one for every 2 GiB of memory
+HELP
+}
+
+say() { printf '==> %s\n' "$*" >&2; }
+die() {
+  printf 'deploy/local.sh: %s\n' "$*" >&2
+  exit 1
+}
+
+# Second column of the lines of file $1 whose first column is among the remaining arguments.
+listed() {
+  local file=$1 group rest wanted=" ${*:2} "
+  while read -r group rest; do
+    if [[ -n $group && $group != \#* && $wanted == *" $group "* ]]; then printf '%s\n' "$rest"; fi
+  done <"$file"
+}
+
+job_count() {
+  local count memory
+  count=$(nproc)
+  memory=$(awk '/^MemTotal/ {print int($2 / 2097152)}' /proc/meminfo)
+  if ((memory < 1)); then memory=1; fi
+  echo "${SLUICE_JOBS:-$((count < memory ? count : memory))}"
+}
+
+as_root() {
+  if [[ $(id -u) == 0 ]]; then
+    "$@"
+  elif command -v sudo >/dev/null; then
+    sudo "$@"
+  else
+    die "needs root or sudo to run: $*"
+  fi
+}
+
+# Debian packages of the groups named that are missing or of another version.
+missing_packages() {
+  local spec state
+  while read -r spec; do
+    state=$(dpkg-query -W -f '${db:Status-Status} ${Version}' "${spec%%=*}" 2>/dev/null || true)
+    # The right side is a glob on purpose.
+    # shellcheck disable=SC2053
+    if [[ $state != "installed "${spec#*=} ]]; then printf '%s\n' "$spec"; fi
+  done < <(listed deploy/packages.txt "$@")
+}
+
+install_packages() {
+  if [[ ${SLUICE_PACKAGES:-} == skip ]]; then return; fi
+  command -v dpkg-query >/dev/null || die "needs Debian 12; elsewhere install deploy/packages.txt and set SLUICE_PACKAGES=skip"
+  local missing
+  mapfile -t missing < <(missing_packages "$@")
+  if ((${#missing[@]} == 0)); then return; fi
+  say "installing ${missing[*]}"
+  as_root apt-get update -q
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${missing[@]}"
+}
+
+# A virtual environment: Debian's own Python refuses pip (PEP 668).
+make_venv() {
+  if [[ -x $deps/venv/bin/python && -e $deps/venv/ready ]]; then return; fi
+  rm -rf "$deps/venv"
+  mkdir -p "$deps"
+  python3 -m venv "$deps/venv"
+  touch "$deps/venv/ready"
+}
+
+# Version of the LibTorch in folder $1, without the local part after `+`; empty if it is not whole.
+torch_version() {
+  if [[ -e $1/torch/lib/libtorch_cpu.so && -e $1/torch/lib/libc10.so && -e $1/torch/version.py ]]; then
+    sed -n "s/^__version__ = '\([^+']*\).*/\1/p" "$1/torch/version.py"
+  fi
+}
+
+install_libtorch() {
+  if [[ -n ${LIBTORCH_ROOT:-} ]]; then
+    [[ -e $LIBTORCH_ROOT/lib/libtorch_cpu.so ]] || die "LIBTORCH_ROOT=$LIBTORCH_ROOT: lib/libtorch_cpu.so is not there"
+    return
+  fi
+  local specs want partial
+  mapfile -t specs < <(listed deploy/python.txt libtorch)
+  want=${specs[0]#torch==}
+  if [[ $(torch_version "$deps/libtorch") == "$want" ]]; then return; fi
+  make_venv
+  say "installing LibTorch $want into .deps/libtorch"
+  # A temporary folder and a rename: what carries the final name is whole.
+  partial=$(mktemp -d "$deps/libtorch.XXXXXX")
+  # The path is wanted as it is now.
+  # shellcheck disable=SC2064
+  trap "rm -rf '$partial'" EXIT
+  "$deps/venv/bin/python" -m pip install -q --no-deps --no-compile --target "$partial" "${specs[@]}"
+  [[ $(torch_version "$partial") == "$want" ]] || die "the LibTorch installed is not $want"
+  chmod 755 "$partial"
+  rm -rf "$deps/libtorch"
+  mv "$partial" "$deps/libtorch"
+  trap - EXIT
+}
+
+# Python tools of the groups named, into the virtual environment.
+install_tools() {
+  local specs stamp
+  mapfile -t specs < <(listed deploy/python.txt "$@")
+  stamp=$deps/venv/ready-$1
+  if [[ -e $stamp && $(<"$stamp") == "${specs[*]}" ]]; then return; fi
+  make_venv
+  say "installing ${specs[*]}"
+  "$deps/venv/bin/python" -m pip install -q "${specs[@]}"
+  printf '%s\n' "${specs[*]}" >"$stamp"
+}
+
+# configure PRESET. The presets are under deploy/; CMake reads them through an untracked file at the top.
+configure() {
+  if [[ ! -e CMakeUserPresets.json ]]; then
+    printf '{"version": 4, "include": ["deploy/CMakePresets.json"]}\n' >CMakeUserPresets.json
+  fi
+  cmake --preset "$1" -DLIBTORCH_ROOT="${LIBTORCH_ROOT:-$deps/libtorch/torch}" >&2
+}
+
+# build PRESET [TARGET…]
+build() {
+  case $1 in cpu | cuda | asan | tsan) ;; *) die "preset '$1' is unknown; it is one of cpu, cuda, asan, tsan" ;; esac
+  install_packages build
+  case $1 in cpu | cuda) install_libtorch ;; esac
+  configure "$1"
+  cmake --build --preset "$1" --parallel "$(job_count)" ${2:+--target "${@:2}"} >&2
+}
+
+run_demo() {
+  build cpu sluice-worker sluice-sidecar
+  exec build/cpu/bin/sluice-worker demo --output build/demo "$@"
+}
+
+run_tests() {
+  install_packages build test
+  build cpu
+  exec ctest --test-dir build/cpu --output-on-failure --parallel "$(job_count)" "$@"
+}
+
+sanitize() {
+  local preset fixed=()
+  install_packages build test
+  # The thread sanitizer does not work with every layout that address randomisation makes.
+  if setarch "$(uname -m)" -R true 2>/dev/null; then fixed=(setarch "$(uname -m)" -R); fi
+  for preset in asan tsan; do
+    build "$preset"
+    "${fixed[@]}" ctest --test-dir "build/$preset" --output-on-failure --parallel "$(job_count)"
+  done
+}
+
+lint() {
+  install_packages build lint
+  install_tools lint
+  SLUICE_JOBS=$(job_count) deploy/lint.sh
+}
+
+main() {
+  local command=${1:-}
+  if (($# > 0)); then shift; fi
+  case $command in
+    demo) run_demo "$@" ;;
+    test) run_tests "$@" ;;
+    build)
+      if (($# > 1)); then die "build takes one preset, got: $*"; fi
+      build "${1:-cpu}"
+      say "binaries are in build/${1:-cpu}/bin"
+      ;;
+    lint) lint ;;
+    sanitize) sanitize ;;
+    clean) rm -rf build ;;
+    -h | --help | help) usage ;;
+    '') usage >&2 && exit 2 ;;
+    *) die "command '$command' is unknown; see deploy/local.sh --help" ;;
+  esac
+}
+
+main "$@"

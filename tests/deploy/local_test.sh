@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# What deploy/local.sh says to wrong input, from any current folder.
+set -euo pipefail
+local_sh=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../deploy" && pwd)/local.sh
+cd /
+
+# expect STATUS TEXT ARGUMENT…
+expect() {
+  local status=0 output
+  output=$("$local_sh" "${@:3}" 2>&1) || status=$?
+  if [[ $status != "$1" || $output != *"$2"* ]]; then
+    printf 'local.sh %s: expected status %s and "%s", got status %s and:\n%s\n' "${*:3}" "$1" "$2" "$status" "$output"
+    exit 1
+  fi
+}
+
+expect 0 "demo [OPTION…]" --help
+expect 2 "Usage: deploy/local.sh COMMAND"
+expect 1 "command 'deploy' is unknown" deploy
+expect 1 "preset 'gpu' is unknown; it is one of cpu, cuda, asan, tsan" build gpu
+expect 1 "build takes one preset, got: cpu cuda" build cpu cuda
+export SLUICE_PACKAGES=skip LIBTORCH_ROOT=/nowhere
+expect 1 "LIBTORCH_ROOT=/nowhere: lib/libtorch_cpu.so is not there" build cpu
