@@ -35,8 +35,10 @@ if(SLUICE_WITH_CUDA)
     set(CMAKE_CUDA_ARCHITECTURES 80 89 90)
   endif()
   enable_language(CUDA)
-  # CMake 3.25 does not know that nvcc has C++20, so CMAKE_CUDA_STANDARD cannot say it.
-  string(APPEND CMAKE_CUDA_FLAGS " -std=c++20")
+  if(NOT CMAKE_CUDA20_STANDARD_COMPILE_OPTION)
+    # CMake 3.25 does not know that nvcc has C++20.
+    set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION -std=c++20)
+  endif()
   find_library(TORCH_CUDA_LIBRARY torch_cuda HINTS ${LIBTORCH_ROOT}/lib NO_DEFAULT_PATH NO_CACHE REQUIRED)
   find_library(C10_CUDA_LIBRARY c10_cuda HINTS ${LIBTORCH_ROOT}/lib NO_DEFAULT_PATH NO_CACHE REQUIRED)
   # NCCL may lie beside the toolkit, in a folder of its own (NCCL_ROOT) or in the system's.

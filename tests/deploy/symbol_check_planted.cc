@@ -1,5 +1,5 @@
-// Exports what a LibTorch with a visible Protobuf would: a function that Debian's libprotobuf defines too, and, as
-// something harmless beside it, standard library code over standard types.
+// Exports what a LibTorch with a visible Protobuf would: a function that Debian's libprotobuf
+// defines too, and, as something harmless beside it, standard library code over standard types.
 #include <string>
 #include <vector>
 
