@@ -32,7 +32,7 @@ prepare_tidy() {
   ninja -C "$folder" "${generated[@]}" >/dev/null
 }
 
-# Prints "HASH SOURCE" per source of the compile commands. HASH covers the source and what it includes of ours,
+# Prints "HASH SOURCE" per tracked source of the compile commands. HASH covers the source and what it includes of ours,
 # however deep, and what is common to all: the checks, the protocol, the compiler's flags.
 hash_sources() {
   local common
@@ -57,6 +57,7 @@ hash_sources() {
       }
       index($0, top) == 1 && index($0, folder) != 1 {
         root = substr($0, length(top) + 1)
+        if (!(root in sum)) next
         text = ""
         visit(root)
         print common text, root
