@@ -23,10 +23,10 @@ struct ExitStatus {
 };
 
 struct ChildOptions {
-  std::string program;                 // A path; it is not searched for in PATH.
-  std::vector<std::string> arguments;  // Without the program's name.
+  std::string program{};                 // A path; it is not searched for in PATH.
+  std::vector<std::string> arguments{};  // Without the program's name.
   // "NAME=VALUE", over the parent's environment.
-  std::vector<std::string> environment;
+  std::vector<std::string> environment{};
   // Standard output goes to ReadLine instead of the parent's. Standard error is always inherited.
   bool capture_stdout = false;
   // Sent to the child when its parent ends, even by SIGKILL, so that no orphan stays.

@@ -11,10 +11,10 @@ namespace sluice::launch {
 
 struct LocalRanksConfig {
   int nproc = 1;
-  std::string program;
-  std::vector<std::string> arguments;
+  std::string program{};
+  std::vector<std::string> arguments{};
   // "NAME=VALUE" for every rank, besides the variables below.
-  std::vector<std::string> environment;
+  std::vector<std::string> environment{};
   // Where the caller's TCPStore listens on the loopback interface.
   uint16_t master_port = 0;
   // OMP_NUM_THREADS and MKL_NUM_THREADS; 0 shares the processors out evenly.

@@ -13,7 +13,7 @@ struct RankEnvironment {
   int rank = 0;
   int local_rank = 0;
   int world_size = 1;
-  std::string master_address;
+  std::string master_address{};
   uint16_t master_port = 0;
 };
 

@@ -13,11 +13,11 @@ namespace sluice::launch {
 
 struct SidecarOptions {
   // Empty: `sluice-sidecar` in the folder of the running program.
-  std::string program;
+  std::string program{};
   // Folder of its state.
-  std::string state;
+  std::string state{};
   // Further flags.
-  std::vector<std::string> arguments;
+  std::vector<std::string> arguments{};
   std::chrono::milliseconds start_timeout{10000};
 };
 

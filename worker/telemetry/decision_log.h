@@ -15,7 +15,7 @@ namespace sluice::telemetry {
 struct DecisionEntry {
   uint64_t step = 0;
   uint32_t generation = 0;
-  Directive directive;
+  Directive directive{};
 
   bool operator==(const DecisionEntry&) const = default;
 };

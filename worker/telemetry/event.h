@@ -25,13 +25,13 @@ enum class RefusalReason : uint32_t {
 
 struct CheckpointSaved {
   uint64_t step = 0;
-  std::string name;
+  std::string name{};
   uint64_t bytes = 0;
   uint64_t micros = 0;
 };
 
 struct ProbeResult {
-  std::string probe;
+  std::string probe{};
   uint64_t step = 0;
   uint64_t images = 0;
   double loss = 0.0;
@@ -44,7 +44,7 @@ struct BreakerActionDone {
   uint64_t directive_version = 0;
   BreakerAction action = BreakerAction::kNone;
   uint64_t step = 0;
-  std::string error;
+  std::string error{};
 };
 
 struct DirectiveApplied {
@@ -55,12 +55,12 @@ struct DirectiveApplied {
 struct DirectiveRefused {
   uint64_t version = 0;
   RefusalReason reason = RefusalReason::kUnspecified;
-  std::string detail;
+  std::string detail{};
 };
 
 struct RunEnded {
   uint64_t step = 0;
-  std::string error;
+  std::string error{};
 };
 
 using Event = std::variant<CheckpointSaved, ProbeResult, BreakerActionDone, DirectiveApplied,

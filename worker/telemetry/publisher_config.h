@@ -14,8 +14,8 @@ namespace sluice::telemetry {
 // One gate at the start of a run, as GateLayer in proto/sluice/v1/telemetry.proto.
 struct GateDescription {
   uint32_t layer = 0;
-  std::string scorer;
-  std::string policy;
+  std::string scorer{};
+  std::string policy{};
   double threshold = 0.0;
   double target_rate = 0.0;
 };
@@ -23,20 +23,20 @@ struct GateDescription {
 // Who speaks, from where the run starts, and how patient the publisher is.
 struct PublisherConfig {
   // Sidecar's "HOST:PORT". Empty: telemetry is off and every call does nothing.
-  std::string address;
+  std::string address{};
   // Identity; see proto/sluice/v1/identity.proto. `incarnation` 0 is replaced by the time.
-  std::string run;
-  std::string instance;
+  std::string run{};
+  std::string instance{};
   uint32_t rank = 0;
   uint32_t world_size = 1;
   uint32_t generation = 0;
   uint64_t incarnation = 0;
   // At most kMaxGateLayers; empty when the run is dense.
-  std::vector<GateDescription> gates;
+  std::vector<GateDescription> gates{};
   uint64_t start_step = 0;
-  Counters start_counters;
+  Counters start_counters{};
   // Directive in force at the start, if there is one.
-  std::optional<Directive> in_force;
+  std::optional<Directive> in_force{};
 
   // Without an acknowledgement for this long while something waits for one, the stream is renewed.
   double stall_seconds = 10.0;
