@@ -1,7 +1,9 @@
 #include "common/directive.h"
 
 #include <cmath>
+#include <limits>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
 
 #include "absl/strings/str_cat.h"
 
@@ -35,6 +37,16 @@ absl::Status ValidateLayers(const Directive& directive, const std::vector<uint32
     if (auto s = InRange(field + ".target_rate", entry.target_rate, 0.0, 1.0); !s.ok()) return s;
   }
   return absl::OkStatus();
+}
+
+// A whole number in [0, max]; the library would convert -1, 1.5 or too large ones silently.
+uint64_t Whole(const json& parent, const char* key, uint64_t max) {
+  const json& value = parent.at(key);
+  if (!value.is_number_unsigned() || value.get<uint64_t>() > max) {
+    throw std::invalid_argument(
+        absl::StrCat(key, " is ", value.dump(), ", expected a whole number in [0, ", max, "]"));
+  }
+  return value.get<uint64_t>();
 }
 
 }  // namespace
@@ -83,24 +95,26 @@ absl::StatusOr<Directive> DirectiveFromJson(const std::string& text) {
   if (!parsed.is_object()) {
     return absl::InvalidArgumentError("directive is not a JSON object");
   }
+  constexpr uint64_t kMax32 = std::numeric_limits<uint32_t>::max();
+  constexpr uint64_t kMax64 = std::numeric_limits<uint64_t>::max();
   try {
     Directive d;
     d.run = parsed.at("run").get<std::string>();
-    d.version = parsed.at("version").get<uint64_t>();
+    d.version = Whole(parsed, "version", kMax64);
     for (const json& e : parsed.at("layers")) {
-      d.layers.push_back({e.at("layer").get<uint32_t>(), e.at("threshold").get<double>(),
-                          e.at("target_rate").get<double>()});
+      d.layers.push_back({static_cast<uint32_t>(Whole(e, "layer", kMax32)),
+                          e.at("threshold").get<double>(), e.at("target_rate").get<double>()});
     }
     for (const json& e : parsed.at("group_scales")) {
       d.group_scales.push_back({e.at("group").get<std::string>(), e.at("scale").get<double>()});
     }
     d.rehearsal_share = parsed.at("rehearsal_share").get<double>();
-    d.breaker_action = static_cast<BreakerAction>(parsed.at("breaker_action").get<uint32_t>());
-    d.breaker_level = parsed.at("breaker_level").get<uint32_t>();
+    d.breaker_action = static_cast<BreakerAction>(Whole(parsed, "breaker_action", kMax32));
+    d.breaker_level = static_cast<uint32_t>(Whole(parsed, "breaker_level", kMax32));
     d.reason = parsed.at("reason").get<std::string>();
-    d.based_on_step = parsed.at("based_on_step").get<uint64_t>();
+    d.based_on_step = Whole(parsed, "based_on_step", kMax64);
     return d;
-  } catch (const json::exception& e) {
+  } catch (const std::exception& e) {
     return absl::InvalidArgumentError(absl::StrCat("directive: ", e.what()));
   }
 }

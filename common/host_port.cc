@@ -1,5 +1,8 @@
 #include "common/host_port.h"
 
+#include <algorithm>
+
+#include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
@@ -19,8 +22,14 @@ absl::StatusOr<HostPort> ParseHostPort(absl::string_view text) {
   const size_t colon = text.rfind(':');
   if (colon == absl::string_view::npos || colon == 0) return bad();
   absl::string_view host = text.substr(0, colon);
+  const absl::string_view digits = text.substr(colon + 1);
   uint32_t port = 0;
-  if (!absl::SimpleAtoi(text.substr(colon + 1), &port) || port > 65535) return bad();
+  // SimpleAtoi accepts a sign and spaces, which no address has.
+  if (!std::all_of(digits.begin(), digits.end(), absl::ascii_isdigit) ||
+      !absl::SimpleAtoi(digits, &port) || port > 65535) {
+    return bad();
+  }
+  if (!std::all_of(host.begin(), host.end(), absl::ascii_isgraph)) return bad();
   if (host.front() == '[') {
     if (host.size() < 3 || host.back() != ']') return bad();
     host = host.substr(1, host.size() - 2);

@@ -1,8 +1,10 @@
 #include "common/options.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <istream>
+#include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
@@ -45,15 +47,20 @@ std::string Range(T low, T high) {
 OptionSet::OptionSet(const std::string& program, const std::string& description)
     : app_(description, program) {
   app_.set_config("--config", "", "TOML file with options");
+  app_.set_version_flag("--version", SLUICE_VERSION, "Print the version and exit");
   app_.config_formatter(std::make_shared<SectionedToml>());
   app_.allow_config_extras(CLI::config_extras_mode::error);
 }
 
+bool OptionSet::IsGiven(const std::string& flag) const {
+  return std::any_of(arguments_.begin(), arguments_.end(), [&flag](const std::string& argument) {
+    return argument == flag || absl::StartsWith(argument, flag + "=");
+  });
+}
+
 std::string OptionSet::Origin(const std::string& name) const {
   const std::string flag = "--" + name;
-  for (const std::string& argument : arguments_) {
-    if (argument == flag || absl::StartsWith(argument, flag + "=")) return "flag " + flag;
-  }
+  if (IsGiven(flag)) return "flag " + flag;
   if (std::getenv(EnvironmentName(name).c_str()) != nullptr)
     return "environment " + EnvironmentName(name);
   return "configuration file";
@@ -99,10 +106,11 @@ void OptionSet::Text(const std::string& name, std::string* value, const std::str
 }
 
 void OptionSet::Flag(const std::string& name, bool* value, const std::string& help) {
-  // An option with a value, so that a file or the environment can also say false; the bare flag
-  // means true.
+  // An option with a value, so that a file or the environment can also say false; Complete() gives
+  // the bare flag its "true".
   CLI::Option* option = Configure(app_.add_option("--" + name, *value, help), name);
-  option->expected(0, 1)->default_str(*value ? "true" : "false");
+  option->default_str(*value ? "true" : "false");
+  flags_.insert("--" + name);
   Check(option, name, "true or false", [](const std::string& text) {
     bool v = false;
     return absl::SimpleAtob(text, &v);
@@ -137,13 +145,32 @@ void OptionSet::Numbers(const std::string& name, std::vector<double>* value, dou
   });
 }
 
+std::vector<std::string> OptionSet::Complete() const {
+  std::vector<std::string> result;
+  for (size_t i = 0; i < arguments_.size(); ++i) {
+    const bool is_bare = flags_.count(arguments_[i]) > 0 &&
+                         (i + 1 == arguments_.size() || absl::StartsWith(arguments_[i + 1], "--"));
+    result.push_back(is_bare ? arguments_[i] + "=true" : arguments_[i]);
+  }
+  for (const CLI::Option* option : app_.get_options()) {
+    const std::string flag = option->get_name();
+    const char* value =
+        option->get_envname().empty() ? nullptr : std::getenv(option->get_envname().c_str());
+    if (value == nullptr || *value == '\0' || IsGiven(flag)) continue;
+    result.push_back(absl::StrCat(flag, "=", value));
+  }
+  return result;
+}
+
 absl::StatusOr<bool> OptionSet::Parse(const std::vector<std::string>& arguments) {
   arguments_ = arguments;
   try {
-    app_.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
+    std::vector<std::string> complete = Complete();
+    std::reverse(complete.begin(), complete.end());  // What CLI11 expects.
+    app_.parse(std::move(complete));
     return true;
-  } catch (const CLI::CallForHelp& help) {
-    app_.exit(help);
+  } catch (const CLI::Success& done) {
+    app_.exit(done);
     return false;
   } catch (const CLI::ParseError& error) {
     return absl::InvalidArgumentError(error.what());

@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdint>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -34,8 +35,8 @@ class OptionSet {
   void Numbers(const std::string& name, std::vector<double>* value, double low, double high,
                const std::string& help);
 
-  // Reads `arguments` (without the program's name). True: go on. False: help was asked for and
-  // printed. INVALID_ARGUMENT: one line for the user.
+  // Reads `arguments` (without the program's name). True: go on. False: help or the version was
+  // asked for and printed. INVALID_ARGUMENT: one line for the user.
   absl::StatusOr<bool> Parse(const std::vector<std::string>& arguments);
 
   // Every option with its value as TOML, a line of help above each.
@@ -48,10 +49,15 @@ class OptionSet {
   template <typename Good>
   void Check(CLI::Option* option, const std::string& name, const std::string& expected, Good good);
   std::string Origin(const std::string& name) const;
+  bool IsGiven(const std::string& flag) const;
+  // The arguments, with a value for each bare flag, and the environment's values of options that
+  // are not among them: CLI11 itself would let a file win over the environment.
+  std::vector<std::string> Complete() const;
 
   CLI::App app_;
   std::string config_path_;
   std::vector<std::string> arguments_;
+  std::set<std::string> flags_;
 };
 
 }  // namespace sluice
