@@ -1,0 +1,78 @@
+#include "sidecar/daemon/daemon.h"
+
+#include <unistd.h>
+
+#include <chrono>
+#include <utility>
+
+#include "common/host_port.h"
+#include "common/log.h"
+#include "common/status.h"
+#include "sidecar/http/status_page.h"
+
+namespace sluice::sidecar {
+namespace {
+
+constexpr size_t kQueueCapacity = 8192;
+constexpr std::chrono::seconds kStopDeadline{10};
+// A commit on a slow disk takes part of a second; a loop that is stuck takes longer than this.
+constexpr std::chrono::seconds kHeartbeatLimit{10};
+
+}  // namespace
+
+Daemon::Daemon(Engine engine, Store store)
+    : queue_(kQueueCapacity),
+      metrics_(&hub_),
+      writer_(std::move(engine), std::move(store), &queue_, &hub_),
+      telemetry_(&queue_),
+      runs_(&queue_, &hub_) {}
+
+absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const DaemonOptions& options) {
+  SLUICE_ASSIGN_OR_RETURN(Store store, Store::Open(options.state));
+  SLUICE_ASSIGN_OR_RETURN(StoredState stored, store.Load(kHistoryInMemory));
+  std::unique_ptr<Daemon> daemon(
+      new Daemon(Engine(options.policy, std::move(stored)), std::move(store)));
+  daemon->writer_.Start();
+  SLUICE_RETURN_IF_ERROR(daemon->StartServers(options));
+  return daemon;
+}
+
+absl::Status Daemon::StartServers(const DaemonOptions& options) {
+  SLUICE_ASSIGN_OR_RETURN(const HostPort http, ParseHostPort(options.http));
+  SLUICE_ASSIGN_OR_RETURN(const HostPort listen, ParseHostPort(options.listen));
+  SLUICE_ASSIGN_OR_RETURN(http_, HttpServer::Start(http, Pages()));
+  SLUICE_ASSIGN_OR_RETURN(grpc_,
+                          GrpcServer::Start(listen, options.reflection, &telemetry_, &runs_));
+  grpc_->SetServing(true);
+  return absl::OkStatus();
+}
+
+HttpPages Daemon::Pages() {
+  return {[this] { return metrics_.Text(); }, [this] { return StatusPage(*hub_.Get()); },
+          [this] { return writer_.SinceHeartbeat() < kHeartbeatLimit; },
+          [this] { return writer_.writable() && !stopping_; }};
+}
+
+Daemon::~Daemon() { Stop(); }
+
+void Daemon::Stop() {
+  if (stopping_.exchange(true)) return;
+  const auto deadline = std::chrono::steady_clock::now() + kStopDeadline;
+  if (grpc_ != nullptr) grpc_->SetServing(false);
+  telemetry_.StopReading();
+  if (!writer_.Stop(deadline - kStopDeadline / 2)) {
+    spdlog::error("stopped with messages that could not be made durable; they stay with the ranks");
+  }
+  telemetry_.FinishStreams();
+  runs_.FinishWatches();
+  if (grpc_ != nullptr) grpc_->Shutdown(deadline);
+  if (http_ != nullptr) http_->Stop();
+}
+
+std::string Daemon::PortLine() const {
+  // Written out so that the members stay in this order.
+  return "{\"grpc\":\"" + grpc_->address().ToString() + "\",\"http\":\"" +
+         http_->address().ToString() + "\",\"pid\":" + std::to_string(::getpid()) + "}";
+}
+
+}  // namespace sluice::sidecar

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "sidecar/daemon/daemon_options.h"
+#include "sidecar/daemon/grpc_server.h"
+#include "sidecar/engine/writer.h"
+#include "sidecar/http/http_server.h"
+#include "sidecar/metrics/view_metrics.h"
+
+namespace sluice::sidecar {
+
+// The whole sidecar: store, writer thread, both servers. Start and Stop from one thread.
+class Daemon {
+ public:
+  // Everything is up when it returns. An error is one line for the user.
+  static absl::StatusOr<std::unique_ptr<Daemon>> Start(const DaemonOptions& options);
+  ~Daemon();
+
+  // Not serving, drain, commit, finish streams, shut down: by a deadline of ten seconds.
+  void Stop();
+
+  // {"grpc":"HOST:PORT","http":"HOST:PORT","pid":N}
+  std::string PortLine() const;
+
+ private:
+  Daemon(Engine engine, Store store);
+  absl::Status StartServers(const DaemonOptions& options);
+  HttpPages Pages();
+
+  CommandQueue queue_;
+  ViewHub hub_;
+  ViewCollectable metrics_;
+  Writer writer_;
+  TelemetryService telemetry_;
+  RunsService runs_;
+  std::atomic<bool> stopping_{false};
+  std::unique_ptr<GrpcServer> grpc_;
+  std::unique_ptr<HttpServer> http_;
+};
+
+}  // namespace sluice::sidecar

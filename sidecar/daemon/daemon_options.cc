@@ -1,0 +1,61 @@
+#include "sidecar/daemon/daemon_options.h"
+
+#include "absl/strings/str_cat.h"
+#include "common/options.h"
+#include "common/status.h"
+
+namespace sluice::sidecar {
+namespace {
+
+void DefinePolicy(OptionSet& set, PolicyOptions& policy, std::string& name, int64_t& window) {
+  set.Choice("threshold.policy", &name, {"auto", "ema", "target_rate"},
+             "how thresholds follow the scores; auto is target_rate where a gate has a target "
+             "rate, else ema");
+  set.Integer("threshold.window", &window, 1, 100000, "steps per window");
+  set.Number("threshold.alpha", &policy.alpha, 1e-6, 1.0,
+             "weight of a new window in the moving averages");
+  set.Number("threshold.max-change", &policy.limits.max_change, 1e-6, 1.0,
+             "largest change of a threshold per directive");
+  set.Number("threshold.target-rate", &policy.target_rate, 0.001, 1.0,
+             "activation rate for target_rate at a gate that names none");
+  set.Number("guard.low", &policy.limits.guard_low, 0.0, 1.0,
+             "smallest activation rate that a policy may aim at");
+  set.Number("guard.high", &policy.limits.guard_high, 0.0, 1.0,
+             "largest activation rate that a policy may aim at");
+}
+
+ThresholdPolicy PolicyOf(const std::string& name) {
+  if (name == "ema") return ThresholdPolicy::kEma;
+  return name == "target_rate" ? ThresholdPolicy::kTargetRate : ThresholdPolicy::kAuto;
+}
+
+}  // namespace
+
+absl::StatusOr<bool> ParseDaemonOptions(const std::vector<std::string>& arguments,
+                                        DaemonOptions& options) {
+  OptionSet set("sluice-sidecar",
+                "Receives gate telemetry, adapts thresholds and exports metrics.");
+  set.Text("listen", &options.listen, "address for gRPC, HOST:PORT; port 0 chooses one");
+  set.Text("http", &options.http,
+           "address for /metrics, /healthz, /readyz and the status page, HOST:PORT");
+  set.Text("state", &options.state, "folder that keeps the durable state");
+  set.Text("json", &options.json, "file for one line with the chosen ports; - is standard output");
+  set.Choice("log.level", &options.log_level, {"trace", "debug", "info", "warn", "error"},
+             "least severe entry that is logged");
+  set.Flag("grpc.reflection", &options.reflection, "offer gRPC server reflection");
+  std::string policy = "auto";
+  auto window = static_cast<int64_t>(options.policy.window);
+  DefinePolicy(set, options.policy, policy, window);
+  SLUICE_ASSIGN_OR_RETURN(const bool go_on, set.Parse(arguments));
+  options.policy.policy = PolicyOf(policy);
+  options.policy.window = static_cast<uint64_t>(window);
+  const ComposeLimits& limits = options.policy.limits;
+  if (limits.guard_low > limits.guard_high) {
+    return absl::InvalidArgumentError(absl::StrCat("guard.low is ", limits.guard_low,
+                                                   ", expected at most guard.high, which is ",
+                                                   limits.guard_high));
+  }
+  return go_on;
+}
+
+}  // namespace sluice::sidecar

@@ -1,0 +1,68 @@
+#include "sidecar/daemon/grpc_server.h"
+
+#include <grpc/support/log.h>
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/health_check_service_interface.h>
+
+#include "absl/strings/str_cat.h"
+#include "common/log.h"
+
+namespace sluice::sidecar {
+namespace {
+
+constexpr int kMaxMessageBytes = 1 << 20;
+
+// gRPC's own lines go to our log, where they are details.
+void LogGrpc(gpr_log_func_args* args) { spdlog::debug("grpc: {}", args->message); }
+
+void SetArguments(grpc::ServerBuilder& builder) {
+  // A port that another process listens on is an error, not a share.
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 20000);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10000);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+  // A client's keepalive must be slower than this.
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 5000);
+  builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(const HostPort& address,
+                                                              bool reflection,
+                                                              TelemetryService* telemetry,
+                                                              RunsService* runs) {
+  gpr_set_log_function(LogGrpc);
+  grpc::EnableDefaultHealthCheckService(true);
+  if (reflection) grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  grpc::ServerBuilder builder;
+  SetArguments(builder);
+  int port = 0;
+  builder.AddListeningPort(address.ToString(), grpc::InsecureServerCredentials(), &port);
+  builder.RegisterService(telemetry);
+  builder.RegisterService(runs);
+  auto result = std::make_unique<GrpcServer>();
+  result->server_ = builder.BuildAndStart();
+  if (result->server_ == nullptr || port == 0) {
+    return absl::UnavailableError(absl::StrCat("listen: cannot listen on ", address.ToString(),
+                                               ": in use, or not an address of this machine"));
+  }
+  result->address_ = HostPort{address.host, static_cast<uint16_t>(port)};
+  return result;
+}
+
+void GrpcServer::SetServing(bool serving) {
+  grpc::HealthCheckServiceInterface* health = server_->GetHealthCheckService();
+  for (const char* service : {"sluice.v1.Telemetry", "sluice.v1.Runs"}) {
+    health->SetServingStatus(service, serving);
+  }
+  health->SetServingStatus("", serving);
+}
+
+void GrpcServer::Shutdown(std::chrono::steady_clock::time_point deadline) {
+  server_->Shutdown(std::chrono::system_clock::now() +
+                    (deadline - std::chrono::steady_clock::now()));
+}
+
+}  // namespace sluice::sidecar

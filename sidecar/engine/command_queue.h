@@ -1,0 +1,52 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <deque>
+#include <functional>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "sidecar/engine/command.h"
+
+namespace sluice::sidecar {
+
+// The way from many streams to the writer thread: bounded, in order, with backpressure. A producer
+// that finds it full has its command parked and must not bring another before `on_taken` is called;
+// so at most one command per producer is parked. Thread-safe. Callbacks run without the lock, on
+// the thread that drains.
+class CommandQueue {
+ public:
+  explicit CommandQueue(size_t capacity) : capacity_(capacity) {}
+
+  // True: taken. False: parked, `on_taken` will be called once it is taken.
+  bool Push(Command command, std::function<void()> on_taken);
+  // Takes the command, or refuses it if the queue is full: for producers that cannot wait.
+  bool TryPush(Command command);
+  // Puts it in whatever the size: for news that no one can repeat, such as a stream's end.
+  void PushAlways(Command command);
+
+  // Up to `most` commands, waiting up to `wait` for the first. Empty after the wait or Wake.
+  std::vector<Command> Drain(size_t most, std::chrono::milliseconds wait);
+  void Wake();
+  // Nothing is taken from now on; returns what was left.
+  std::vector<Command> Close();
+  bool empty() const;
+  size_t size() const;
+
+ private:
+  struct Parked {
+    Command command;
+    std::function<void()> on_taken;
+  };
+
+  const size_t capacity_;
+  mutable absl::Mutex mutex_;
+  std::deque<Command> queue_ ABSL_GUARDED_BY(mutex_);
+  std::deque<Parked> parked_ ABSL_GUARDED_BY(mutex_);
+  bool closed_ ABSL_GUARDED_BY(mutex_) = false;
+  bool woken_ ABSL_GUARDED_BY(mutex_) = false;
+};
+
+}  // namespace sluice::sidecar

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "sidecar/engine/command.h"
+#include "sidecar/engine/outbox.h"
+#include "sidecar/engine/run.h"
+
+namespace sluice::sidecar {
+
+// All runs, and the one place that changes them. Owned by the writer thread, not synchronised, and
+// free of I/O and clocks: commands in, rows for the store, things to say and pictures out.
+class Engine {
+ public:
+  Engine(const PolicyOptions& options, StoredState stored);
+
+  void Apply(const Command& command, Outbox& outbox);
+
+  // What is not durable yet. May be called again after a failed commit.
+  Changes PendingChanges();
+  void Committed();
+
+  // The present picture; runs that did not change are shared with the former one.
+  std::shared_ptr<const View> MakeView(uint64_t commit_failures);
+
+ private:
+  // Most runs that are kept: a bound on memory and on the metrics' labels.
+  static constexpr size_t kMaxRuns = 1000;
+
+  struct Binding {
+    std::string run;
+    uint32_t rank = 0;
+  };
+
+  void OnMessage(const StreamMessage& command, Outbox& outbox);
+  void OnHello(const StreamMessage& command, const Hello& hello, Outbox& outbox);
+  absl::StatusOr<HelloReply> Greet(const StreamMessage& command, const Hello& hello);
+  void OnRejected(const RejectedMessage& command, Outbox& outbox);
+  void OnClosed(const StreamClosed& command, Outbox& outbox);
+  void OnSetThreshold(const SetThresholdCommand& command, Outbox& outbox);
+  void OnResetBreaker(const ResetBreakerCommand& command, Outbox& outbox);
+  void Refuse(const std::shared_ptr<StreamSink>& sink, uint64_t seq, const absl::Status& why,
+              bool close, Outbox& outbox);
+
+  PolicyOptions options_;
+  std::map<std::string, Run> runs_;
+  std::map<const StreamSink*, Binding> bindings_;
+  std::map<std::string, uint64_t> rejected_;
+  std::map<std::string, std::shared_ptr<const RunView>> views_;
+  uint64_t activity_ = 0;
+};
+
+}  // namespace sluice::sidecar

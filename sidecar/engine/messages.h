@@ -1,0 +1,72 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "common/directive.h"
+#include "common/snapshot.h"
+
+// Plain forms of what a rank says; fields and units as in proto/sluice/v1/telemetry.proto. What is
+// here has passed the checks of sidecar/wire.
+namespace sluice::sidecar {
+
+struct Identity {
+  std::string run;
+  uint64_t lease_epoch = 0;
+  uint32_t generation = 0;
+  uint32_t rank = 0;
+  uint64_t incarnation = 0;
+  uint64_t seq = 0;
+};
+
+struct GateLayer {
+  uint32_t layer = 0;
+  std::string scorer;
+  std::string policy;
+  double threshold = 0.0;
+  double target_rate = 0.0;
+
+  bool operator==(const GateLayer&) const = default;
+};
+
+struct Hello {
+  std::string instance;
+  uint32_t world_size = 0;
+  std::vector<std::string> required_features;
+  std::vector<GateLayer> gates;
+  std::optional<Directive> in_force;
+  uint64_t start_step = 0;
+  Counters start_counters;
+  std::string program_version;
+};
+
+struct HelloReply {
+  uint64_t lease_epoch = 0;
+  uint64_t durable_seq = 0;
+  std::optional<Directive> in_force;
+  uint32_t window_steps = 0;
+};
+
+// A rare message that the sidecar keeps as it is, under a key that makes it idempotent.
+struct Event {
+  std::string kind;  // checkpoint, probe, breaker, directive_applied, directive_refused, ended.
+  std::string key;
+  uint64_t step = 0;
+  std::string body;  // The message as JSON.
+  // Set for kind `probe`: relative increase of the loss over its baseline.
+  std::optional<double> probe_delta;
+  // Set for kind `ended`.
+  bool ended = false;
+};
+
+using Body = std::variant<Hello, GateSnapshot, Event>;
+
+struct Message {
+  Identity identity;
+  Body body;
+};
+
+}  // namespace sluice::sidecar

@@ -1,0 +1,93 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "sidecar/engine/outbox.h"
+#include "sidecar/engine/records.h"
+#include "sidecar/engine/seq_tracker.h"
+#include "sidecar/engine/steering.h"
+#include "sidecar/engine/stream_sink.h"
+#include "sidecar/engine/view.h"
+
+namespace sluice::sidecar {
+
+// Windows of a run that are kept in memory for queries; the store keeps all.
+inline constexpr size_t kHistoryInMemory = 4096;
+
+// One run: its lease, its ranks and its steering. Owned by the writer thread, not synchronised.
+// Every change is also noted for the next commit.
+class Run {
+ public:
+  Run(const std::string& name, const PolicyOptions& options);
+  Run(RunRecord record, const PolicyOptions& options);
+
+  // Puts back what was read from the store.
+  void RestoreRank(RankRecord record);
+  void RestoreWindow(WindowRecord window);
+
+  // Answers a Hello: grants the lease and binds the rank to `sink`; the stream that the rank had
+  // before is closed. A refusal changes nothing.
+  absl::StatusOr<HelloReply> Greet(Identity identity, const Hello& hello,
+                                   const std::shared_ptr<StreamSink>& sink);
+  // Takes a message of a bound stream. A refusal still counts as taken where the sender is the
+  // rank's present process.
+  absl::Status Take(const Identity& identity, const Body& body,
+                    const std::shared_ptr<StreamSink>& sink, Outbox& outbox);
+  // As Take, for a message that failed its checks.
+  void TakeRejected(uint32_t rank, uint64_t seq, const std::shared_ptr<StreamSink>& sink,
+                    Outbox& outbox);
+  void Disconnect(uint32_t rank, const StreamSink* sink);
+
+  // The directive is pushed to every rank by `outbox`.
+  absl::StatusOr<Directive> SetThreshold(uint32_t layer, double threshold,
+                                         const std::string& reason, Outbox& outbox);
+
+  const RunRecord& record() const { return record_; }
+  bool known() const { return record_.epoch > 0; }
+  bool changed() const { return changed_; }
+  // Adds what is not yet durable; may be called again after a failed commit.
+  void AddChanges(uint64_t activity, Changes& changes);
+  // The changes are durable.
+  void Committed();
+  std::shared_ptr<const RunView> MakeView();
+
+ private:
+  struct Slot {
+    RankRecord record;
+    SeqTracker seqs;
+    std::shared_ptr<StreamSink> sink;
+  };
+
+  bool HolderIsLive() const;
+  absl::Status CheckAgainstGroup(const Identity& identity, const Hello& hello) const;
+  void ResetForNewTraining();
+  void AdvanceGeneration(const Identity& identity, const Hello& hello);
+  absl::Status CheckSender(const Identity& identity, const StreamSink* sink) const;
+  absl::Status CheckLayers(const GateSnapshot& snapshot) const;
+  void TakeSnapshot(const GateSnapshot& snapshot, bool is_new, Slot& slot, Outbox& outbox);
+  void TakeEvent(const Event& event, Slot& slot);
+  void CloseWindows(Outbox& outbox);
+  void RecordWindow(const ClosedWindow& window, const SteeringResult& result);
+  void Announce(const Directive& directive, Outbox& outbox);
+
+  PolicyOptions options_;
+  RunRecord record_;
+  std::map<uint32_t, Slot> slots_;
+  History history_;
+  std::shared_ptr<const History> history_view_;
+  uint64_t revision_ = 0;
+
+  bool changed_ = false;  // The view is out of date.
+  bool dirty_ = false;    // The record is not durable.
+  bool cleared_ = false;
+  std::set<uint32_t> dirty_ranks_;
+  Changes appended_;  // Rows to be inserted.
+};
+
+}  // namespace sluice::sidecar

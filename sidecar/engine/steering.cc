@@ -1,0 +1,174 @@
+#include "sidecar/engine/steering.h"
+
+#include <cmath>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "sidecar/policy/ema_threshold.h"
+#include "sidecar/policy/target_rate.h"
+
+namespace sluice::sidecar {
+namespace {
+
+constexpr double kSmallestChange = 1e-4;
+
+bool ThresholdIsTheLever(const GateLayer& gate) { return gate.policy == "threshold"; }
+
+// Moves the averages of one layer by the window's tokens; the first window sets them.
+void Feed(const LayerCounters& counts, uint64_t tokens, double alpha, LayerSteering& layer) {
+  const double n = static_cast<double>(tokens);
+  const double square = static_cast<double>(counts.score_square_sum_micro) * 1e-6 / n;
+  layer.last_mean = static_cast<double>(counts.score_sum_micro) * 1e-6 / n;
+  layer.last_stddev = std::sqrt(std::max(0.0, square - layer.last_mean * layer.last_mean));
+  layer.last_rate = static_cast<double>(counts.tokens_open) / n;
+  const double weight = layer.windows == 0 ? 1.0 : alpha;
+  layer.ema_mean += weight * (layer.last_mean - layer.ema_mean);
+  uint64_t binned = 0;
+  for (uint64_t count : counts.score_histogram) binned += count;
+  for (int i = 0; i < kScoreBins && binned > 0; ++i) {
+    const double share =
+        static_cast<double>(counts.score_histogram[i]) / static_cast<double>(binned);
+    layer.ema_weights[i] += weight * (share - layer.ema_weights[i]);
+  }
+  ++layer.windows;
+}
+
+Proposal Propose(const GateLayer& gate, const PolicyOptions& options, const LayerSteering& layer) {
+  const bool by_rate = options.policy == ThresholdPolicy::kTargetRate ||
+                       (options.policy == ThresholdPolicy::kAuto && gate.target_rate > 0.0);
+  if (!by_rate) return EmaThreshold(layer.base, layer.last_mean, options.alpha);
+  return TargetRate(layer.ema_weights,
+                    gate.target_rate > 0.0 ? gate.target_rate : options.target_rate);
+}
+
+DecisionRecord Decide(const GateLayer& gate, const ClosedWindow& window, uint64_t tokens,
+                      const PolicyOptions& options, const std::string& run, LayerSteering& layer) {
+  const ComposeInput input{Propose(gate, options, layer), layer.ema_weights, layer.sent_base, 0.0};
+  const Decision decision = Compose(input, options.limits);
+  DecisionRecord record;
+  record.run = run;
+  record.step = window.last_step;
+  record.layer = gate.layer;
+  record.tokens = tokens;
+  record.mean = layer.last_mean;
+  record.ema_mean = layer.ema_mean;
+  record.previous_base = layer.base;
+  record.base = decision.base;
+  record.threshold = decision.threshold;
+  record.predicted_rate = decision.predicted_rate;
+  record.breaker_offset = input.breaker_offset;
+  record.decided_by = decision.decided_by;
+  record.reason = decision.reason;
+  layer.base = decision.base;
+  return record;
+}
+
+// The values in force as the next version; the caller changes what it came for.
+Directive NextDirective(const RunRecord& run) {
+  Directive next = run.in_force.value_or(Directive{});
+  next.run = run.run;
+  next.version = run.version + 1;
+  next.layers.clear();
+  for (size_t i = 0; i < run.gates.size(); ++i) next.layers.push_back(InForce(run, i));
+  return next;
+}
+
+void PutInForce(const Directive& directive, RunRecord& run) {
+  run.version = directive.version;
+  run.in_force = directive;
+}
+
+}  // namespace
+
+LayerDirective InForce(const RunRecord& run, size_t index) {
+  const GateLayer& gate = run.gates[index];
+  if (run.in_force.has_value()) {
+    for (const LayerDirective& layer : run.in_force->layers) {
+      if (layer.layer == gate.layer) return layer;
+    }
+  }
+  return {gate.layer, gate.threshold, gate.target_rate};
+}
+
+void ReconcileSteering(RunRecord& run) {
+  std::vector<LayerSteering> result;
+  for (size_t i = 0; i < run.gates.size(); ++i) {
+    LayerSteering layer;
+    layer.layer = run.gates[i].layer;
+    layer.base = layer.sent_base = InForce(run, i).threshold;
+    for (const LayerSteering& old : run.steering) {
+      if (old.layer == layer.layer) layer = old;
+    }
+    result.push_back(layer);
+  }
+  run.steering = std::move(result);
+}
+
+SteeringResult Steer(const ClosedWindow& window, const PolicyOptions& options, RunRecord& run) {
+  SteeringResult result;
+  Directive next = NextDirective(run);
+  std::vector<std::string> reasons;
+  bool changed = false;
+  for (size_t i = 0; i < run.gates.size(); ++i) {
+    const GateLayer& gate = run.gates[i];
+    LayerSteering& layer = run.steering[i];
+    const LayerCounters& counts = window.counts.layers[i];
+    const uint64_t tokens = counts.tokens_open + counts.tokens_closed;
+    std::string why = absl::StrCat("layer ", gate.layer, ": ");
+    if (tokens == 0) {
+      reasons.push_back(why + "no tokens in the window");
+      continue;
+    }
+    Feed(counts, tokens, options.alpha, layer);
+    if (!ThresholdIsTheLever(gate)) {
+      reasons.push_back(
+          absl::StrCat(why, "gate policy is ", gate.policy, ", the threshold is not its lever"));
+      continue;
+    }
+    result.decisions.push_back(Decide(gate, window, tokens, options, run.run, layer));
+    const DecisionRecord& decision = result.decisions.back();
+    reasons.push_back(why + decision.reason);
+    changed |= std::abs(decision.threshold - next.layers[i].threshold) > kSmallestChange;
+    next.layers[i].threshold = decision.threshold;
+  }
+  result.reason = reasons.empty() ? "the run has no gate" : absl::StrJoin(reasons, "; ");
+  if (!changed) return result;
+  next.reason = result.reason;
+  next.based_on_step = window.last_step;
+  for (LayerSteering& layer : run.steering) layer.sent_base = layer.base;
+  for (DecisionRecord& decision : result.decisions) decision.directive_version = next.version;
+  PutInForce(next, run);
+  result.directive = next;
+  return result;
+}
+
+absl::StatusOr<Directive> SetThreshold(uint32_t layer, double threshold, const std::string& reason,
+                                       RunRecord& run) {
+  for (size_t i = 0; i < run.gates.size(); ++i) {
+    if (run.gates[i].layer != layer) continue;
+    if (!ThresholdIsTheLever(run.gates[i])) {
+      return absl::FailedPreconditionError(
+          absl::StrCat("the gate policy of layer ", layer, " is '", run.gates[i].policy,
+                       "', expected 'threshold': the threshold is not its lever"));
+    }
+    Directive next = NextDirective(run);
+    next.layers[i].threshold = threshold;
+    next.reason = absl::StrCat("set by hand: ", reason);
+    next.based_on_step = run.window_end;
+    run.steering[i].base = run.steering[i].sent_base = threshold;
+    PutInForce(next, run);
+    return next;
+  }
+  return absl::NotFoundError(absl::StrCat("run '", run.run, "' has no gate layer ", layer));
+}
+
+bool AdoptDirective(const Directive& directive, RunRecord& run) {
+  if (directive.version <= run.version) return false;
+  PutInForce(directive, run);
+  for (size_t i = 0; i < run.steering.size(); ++i) {
+    run.steering[i].base = run.steering[i].sent_base = InForce(run, i).threshold;
+  }
+  return true;
+}
+
+}  // namespace sluice::sidecar

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/counters.h"
+#include "sidecar/engine/records.h"
+
+// Immutable pictures of the state, for queries and scrapes. Made by the writer thread after a
+// commit and shared without locks: what they show is durable.
+namespace sluice::sidecar {
+
+struct RankView {
+  uint32_t rank = 0;
+  bool connected = false;
+  bool ended = false;
+  uint64_t step = 0;
+  uint32_t generation = 0;
+};
+
+using History = std::vector<std::shared_ptr<const WindowRecord>>;
+
+struct RunView {
+  RunRecord record;
+  std::vector<RankView> ranks;
+  Counters counters;       // Sum over ranks.
+  uint64_t step = 0;       // Newest step that every rank reached.
+  uint64_t work = 0;       // Steps done, those that were run again included.
+  uint64_t coalesced = 0;  // Snapshots that ranks merged.
+  uint64_t ranks_live = 0;
+  uint64_t ranks_lost = 0;
+  uint64_t revision = 0;                   // Rises when a window closes or a directive is made.
+  std::shared_ptr<const History> history;  // Oldest first; the newest kHistoryInMemory windows.
+};
+
+struct View {
+  std::vector<std::shared_ptr<const RunView>> runs;  // Newest activity first.
+  std::map<std::string, uint64_t> rejected;          // Messages refused, by reason.
+  uint64_t commit_failures = 0;
+
+  // The run of this name, or null.
+  std::shared_ptr<const RunView> Find(const std::string& run) const {
+    for (const auto& view : runs) {
+      if (view->record.run == run) return view;
+    }
+    return nullptr;
+  }
+};
+
+}  // namespace sluice::sidecar

@@ -1,0 +1,92 @@
+#include "sidecar/engine/writer.h"
+
+#include <utility>
+
+#include "common/log.h"
+
+namespace sluice::sidecar {
+namespace {
+
+constexpr size_t kBatch = 1024;
+constexpr std::chrono::milliseconds kIdleRound{200};
+
+using Clock = std::chrono::steady_clock;
+
+}  // namespace
+
+Writer::Writer(Engine engine, Store store, CommandQueue* queue, ViewHub* hub)
+    : engine_(std::move(engine)), store_(std::move(store)), queue_(queue), hub_(hub) {
+  heartbeat_ = Clock::now();
+  hub_->Publish(engine_.MakeView(0));
+}
+
+Writer::~Writer() {
+  if (thread_.joinable()) Stop(Clock::now());
+}
+
+void Writer::Start() {
+  thread_ = std::thread([this] { Loop(); });
+}
+
+bool Writer::Stop(Clock::time_point deadline) {
+  deadline_ = deadline;
+  stopping_ = true;
+  queue_->Wake();
+  thread_.join();
+  return complete_;
+}
+
+std::chrono::nanoseconds Writer::SinceHeartbeat() const { return Clock::now() - heartbeat_.load(); }
+
+bool Writer::PastDeadline() const { return stopping_ && Clock::now() >= deadline_.load(); }
+
+void Writer::Loop() {
+  while (true) {
+    heartbeat_ = Clock::now();
+    if (!writable_) {
+      if (PastDeadline()) break;
+      std::this_thread::sleep_for(kIdleRound);  // Between two tries of a failing commit.
+    } else {
+      const std::vector<Command> batch = queue_->Drain(kBatch, kIdleRound);
+      if (batch.empty()) {
+        if (stopping_ && queue_->empty()) break;
+        continue;
+      }
+      for (const Command& command : batch) engine_.Apply(command, outbox_);
+    }
+    if (Commit()) {
+      outbox_.Send();
+      hub_->Publish(engine_.MakeView(commit_failures_));
+    }
+  }
+  const std::vector<Command> left = queue_->Close();
+  complete_ = writable_ && left.empty();
+  for (const Command& command : left) {
+    if (const auto* set = std::get_if<SetThresholdCommand>(&command)) {
+      outbox_.answers.push_back({set->done, absl::UnavailableError("")});
+    } else if (const auto* reset = std::get_if<ResetBreakerCommand>(&command)) {
+      outbox_.answers.push_back({reset->done, absl::UnavailableError("")});
+    }
+  }
+  outbox_.Abandon();
+}
+
+bool Writer::Commit() {
+  const Changes changes = engine_.PendingChanges();
+  const absl::Status status = changes.empty() ? absl::OkStatus() : store_.Commit(changes);
+  if (status.ok()) {
+    engine_.Committed();
+    if (!writable_) spdlog::info("the state is written again");
+    writable_ = true;
+    return true;
+  }
+  ++commit_failures_;
+  if (writable_) {
+    spdlog::error("commit failed, nothing is acknowledged until it succeeds: {}",
+                  status.ToString());
+  }
+  writable_ = false;
+  return false;
+}
+
+}  // namespace sluice::sidecar

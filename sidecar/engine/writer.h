@@ -1,0 +1,53 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <thread>
+
+#include "sidecar/engine/command_queue.h"
+#include "sidecar/engine/engine.h"
+#include "sidecar/engine/view_hub.h"
+#include "sidecar/store/store.h"
+
+namespace sluice::sidecar {
+
+// The one thread that owns run state and store. Each round: drain the queue, apply, one
+// transaction, then say what the batch wanted said, then publish the view. Nothing is said before
+// it is durable. A commit that fails is tried again from the state in memory, and no command is
+// taken meanwhile, so that ranks feel the backpressure and keep what is theirs.
+class Writer {
+ public:
+  Writer(Engine engine, Store store, CommandQueue* queue, ViewHub* hub);
+  ~Writer();
+
+  void Start();
+  // Drains the queue, commits and says the last, then ends the thread. Gives up a failing commit
+  // at `deadline`; false if something was left.
+  bool Stop(std::chrono::steady_clock::time_point deadline);
+
+  // True while the last commit succeeded. Thread-safe, as the rest.
+  bool writable() const { return writable_.load(); }
+  // Time since the thread last went round.
+  std::chrono::nanoseconds SinceHeartbeat() const;
+
+ private:
+  void Loop();
+  bool Commit();
+  bool PastDeadline() const;
+
+  Engine engine_;
+  Store store_;
+  CommandQueue* queue_;
+  ViewHub* hub_;
+  Outbox outbox_;
+  uint64_t commit_failures_ = 0;
+  std::atomic<bool> writable_{true};
+  std::atomic<bool> stopping_{false};
+  std::atomic<bool> complete_{true};
+  std::atomic<std::chrono::steady_clock::time_point> deadline_{};
+  std::atomic<std::chrono::steady_clock::time_point> heartbeat_{};
+  std::thread thread_;
+};
+
+}  // namespace sluice::sidecar

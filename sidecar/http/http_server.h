@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "absl/status/statusor.h"
+#include "common/host_port.h"
+
+namespace httplib {
+class Server;
+}
+
+namespace sluice::sidecar {
+
+// What the pages show; each is called on a thread of the server and must not block.
+struct HttpPages {
+  std::function<std::string()> metrics;
+  std::function<std::string()> status;
+  std::function<bool()> healthy;
+  std::function<bool()> ready;
+};
+
+// Serves /metrics, /healthz, /readyz and the status page /. Thread-safe.
+class HttpServer {
+ public:
+  // Listens when it returns. An error names the address and the system's reason.
+  static absl::StatusOr<std::unique_ptr<HttpServer>> Start(const HostPort& address,
+                                                           HttpPages pages);
+  ~HttpServer();
+  void Stop();
+  // The address with the port that was chosen.
+  const HostPort& address() const { return address_; }
+
+ private:
+  HttpServer();
+  void Route(HttpPages pages);
+
+  std::unique_ptr<httplib::Server> server_;
+  HostPort address_;
+  std::thread thread_;
+};
+
+}  // namespace sluice::sidecar

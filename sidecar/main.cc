@@ -1,0 +1,62 @@
+// sluice-sidecar: receives gate telemetry, steers thresholds, exports metrics.
+#include <signal.h>
+
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "common/file.h"
+#include "common/log.h"
+#include "common/status.h"
+#include "sidecar/daemon/daemon.h"
+
+namespace {
+
+using sluice::sidecar::Daemon;
+using sluice::sidecar::DaemonOptions;
+
+absl::Status ReportPorts(const Daemon& daemon, const std::string& file) {
+  const std::string line = daemon.PortLine();
+  spdlog::info("listening: {}", line);
+  if (file.empty()) return absl::OkStatus();
+  if (file != "-") return sluice::WriteFileAtomically(file, line + "\n");
+  std::printf("%s\n", line.c_str());
+  std::fflush(stdout);
+  return absl::OkStatus();
+}
+
+absl::Status Run(const DaemonOptions& options, const sigset_t& signals) {
+  SLUICE_ASSIGN_OR_RETURN(const auto daemon, Daemon::Start(options));
+  SLUICE_RETURN_IF_ERROR(ReportPorts(*daemon, options.json));
+  int signal = 0;
+  sigwait(&signals, &signal);
+  spdlog::info("signal {}: draining", signal);
+  daemon->Stop();
+  spdlog::info("stopped");
+  return absl::OkStatus();
+}
+
+int Fail(const absl::Status& status) {
+  std::fprintf(stderr, "sluice-sidecar: %s\n", std::string(status.message()).c_str());
+  return 1;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  DaemonOptions options;
+  const absl::StatusOr<bool> go_on =
+      sluice::sidecar::ParseDaemonOptions(std::vector<std::string>(argv + 1, argv + argc), options);
+  if (!go_on.ok()) return Fail(go_on.status());
+  if (!*go_on) return 0;
+  // Blocked before any thread starts, so that only sigwait sees them.
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+  sluice::StartLog("sluice-sidecar", options.log_level);
+  const absl::Status status = Run(options, signals);
+  return status.ok() ? 0 : Fail(status);
+}

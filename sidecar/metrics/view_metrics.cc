@@ -1,0 +1,39 @@
+#include "sidecar/metrics/view_metrics.h"
+
+#include <prometheus/text_serializer.h>
+
+#include <sstream>
+
+#include "sidecar/metrics/gate_metrics.h"
+#include "sidecar/metrics/run_metrics.h"
+
+namespace sluice::sidecar {
+
+std::vector<prometheus::MetricFamily> MetricsOf(const View& view) {
+  FamilyBuilder families;
+  AddRunMetrics(view, families);
+  AddSampleMetrics(view, families);
+  AddGateMetrics(view, families);
+  families.Gauge("sluice_build_info", "Always 1; the label names the sidecar's version.");
+  families.Add({{"version", SLUICE_VERSION}}, 1.0);
+  families.Counter("sluice_rejected_total", "Messages of workers that were refused, by reason.");
+  for (const auto& [reason, count] : view.rejected) {
+    families.Add({{"reason", reason}}, static_cast<double>(count));
+  }
+  families.Counter("sluice_commit_failures_total",
+                   "Commits of the sidecar's state that failed and were tried again.");
+  families.Add({}, static_cast<double>(view.commit_failures));
+  return families.Take();
+}
+
+std::vector<prometheus::MetricFamily> ViewCollectable::Collect() const {
+  return MetricsOf(*hub_->Get());
+}
+
+std::string ViewCollectable::Text() const {
+  std::ostringstream out;
+  prometheus::TextSerializer().Serialize(out, Collect());
+  return out.str();
+}
+
+}  // namespace sluice::sidecar

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <prometheus/collectable.h>
+#include <prometheus/metric_family.h>
+
+#include <string>
+#include <vector>
+
+#include "sidecar/engine/view_hub.h"
+
+namespace sluice::sidecar {
+
+// Every metric of a view (DESIGN, section 8), with help and units. Labels are run, layer, probe,
+// state, split and reason: never a rank or free text. Pure.
+std::vector<prometheus::MetricFamily> MetricsOf(const View& view);
+
+// Renders the newest view of a hub; nothing is counted on the ingest path. Thread-safe.
+class ViewCollectable : public prometheus::Collectable {
+ public:
+  explicit ViewCollectable(const ViewHub* hub) : hub_(hub) {}
+  std::vector<prometheus::MetricFamily> Collect() const override;
+  // The same in Prometheus's text format.
+  std::string Text() const;
+
+ private:
+  const ViewHub* hub_;
+};
+
+}  // namespace sluice::sidecar

@@ -1,0 +1,22 @@
+#include "sidecar/policy/guard.h"
+
+#include <numeric>
+
+namespace sluice::sidecar {
+
+Guarded Guard(double threshold, const ScoreWeights& weights, double low, double high) {
+  Guarded result{threshold, ShareAbove(weights, threshold), false};
+  if (std::accumulate(weights.begin(), weights.end(), 0.0) <= 0.0) return result;
+  // Rounding in the quantile must not make the guard act on its own answer.
+  constexpr double kSlack = 1e-9;
+  if (result.predicted_rate < low - kSlack) {
+    result.threshold = ScoreQuantile(weights, 1.0 - low);
+    result.acted = true;
+  } else if (result.predicted_rate > high + kSlack) {
+    result.threshold = ScoreQuantile(weights, 1.0 - high);
+    result.acted = true;
+  }
+  return result;
+}
+
+}  // namespace sluice::sidecar

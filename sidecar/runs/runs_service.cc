@@ -1,0 +1,120 @@
+#include "sidecar/runs/runs_service.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/status.h"
+#include "sidecar/wire/check.h"
+#include "sidecar/wire/directive.h"
+#include "sidecar/wire/run_state.h"
+
+namespace sluice::sidecar {
+namespace {
+
+constexpr size_t kMaxReason = 256;
+constexpr uint32_t kDefaultWindows = 1000;
+
+// absl's and gRPC's codes are the same numbers.
+grpc::Status ToGrpc(const absl::Status& status) {
+  return grpc::Status(static_cast<grpc::StatusCode>(status.code()), std::string(status.message()));
+}
+
+grpc::Status UnknownRun(const std::string& run) {
+  return grpc::Status(grpc::StatusCode::NOT_FOUND, absl::StrCat("run '", run, "' is not known"));
+}
+
+grpc::ServerUnaryReactor* Finished(grpc::CallbackServerContext* context,
+                                   const grpc::Status& status) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  reactor->Finish(status);
+  return reactor;
+}
+
+// A request out of its range is the caller's fault, whatever the check that found it.
+absl::Status AsInvalid(const absl::Status& status) {
+  return status.ok() ? status : absl::InvalidArgumentError(status.message());
+}
+
+absl::Status CheckCommand(const std::string& run, const std::string& reason) {
+  SLUICE_RETURN_IF_ERROR(CheckName("run", run));
+  return CheckLength("reason", reason, kMaxReason);
+}
+
+}  // namespace
+
+grpc::ServerUnaryReactor* RunsService::ListRuns(grpc::CallbackServerContext* context,
+                                                const v1::ListRunsRequest*,
+                                                v1::ListRunsResponse* response) {
+  for (const auto& run : hub_->Get()->runs) RunStateToProto(*run, true, response->add_runs());
+  return Finished(context, grpc::Status::OK);
+}
+
+grpc::ServerUnaryReactor* RunsService::GetRun(grpc::CallbackServerContext* context,
+                                              const v1::GetRunRequest* request,
+                                              v1::GetRunResponse* response) {
+  const auto run = hub_->Get()->Find(request->run());
+  if (run == nullptr) return Finished(context, UnknownRun(request->run()));
+  RunStateToProto(*run, false, response->mutable_state());
+  return Finished(context, grpc::Status::OK);
+}
+
+grpc::ServerUnaryReactor* RunsService::GetHistory(grpc::CallbackServerContext* context,
+                                                  const v1::GetHistoryRequest* request,
+                                                  v1::GetHistoryResponse* response) {
+  const auto run = hub_->Get()->Find(request->run());
+  if (run == nullptr) return Finished(context, UnknownRun(request->run()));
+  const uint64_t last = request->last_step() == 0 ? UINT64_MAX : request->last_step();
+  const size_t limit = request->limit() == 0 ? kDefaultWindows : request->limit();
+  History chosen;
+  for (const auto& window : *run->history) {
+    if (window->last_step >= request->first_step() && window->first_step <= last) {
+      chosen.push_back(window);
+    }
+  }
+  const size_t skip = chosen.size() - std::min(chosen.size(), limit);
+  for (size_t i = skip; i < chosen.size(); ++i) WindowToProto(*chosen[i], response->add_windows());
+  return Finished(context, grpc::Status::OK);
+}
+
+grpc::ServerWriteReactor<v1::WatchRunResponse>* RunsService::WatchRun(
+    grpc::CallbackServerContext*, const v1::WatchRunRequest* request) {
+  return watchers_.Start(request->run(), hub_);
+}
+
+grpc::ServerUnaryReactor* RunsService::SetThreshold(grpc::CallbackServerContext* context,
+                                                    const v1::SetThresholdRequest* request,
+                                                    v1::SetThresholdResponse* response) {
+  absl::Status valid = CheckCommand(request->run(), request->reason());
+  if (valid.ok()) valid = CheckNumber("threshold", request->threshold(), 0.0, 1.0);
+  if (!valid.ok()) return Finished(context, ToGrpc(AsInvalid(valid)));
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  const auto done = [reactor, response](const absl::StatusOr<Directive>& directive) {
+    if (directive.ok()) DirectiveToProto(*directive, response->mutable_directive());
+    reactor->Finish(ToGrpc(directive.status()));
+  };
+  if (!queue_->TryPush(SetThresholdCommand{request->run(), request->layer(), request->threshold(),
+                                           request->reason(), done})) {
+    reactor->Finish(grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED, "the queue is full"));
+  }
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* RunsService::ResetBreaker(grpc::CallbackServerContext* context,
+                                                    const v1::ResetBreakerRequest* request,
+                                                    v1::ResetBreakerResponse* response) {
+  const absl::Status valid = CheckCommand(request->run(), request->reason());
+  if (!valid.ok()) return Finished(context, ToGrpc(AsInvalid(valid)));
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  const auto done = [reactor, response](const absl::StatusOr<Directive>& directive) {
+    if (directive.ok()) DirectiveToProto(*directive, response->mutable_directive());
+    reactor->Finish(ToGrpc(directive.status()));
+  };
+  if (!queue_->TryPush(ResetBreakerCommand{request->run(), request->reason(), done})) {
+    reactor->Finish(grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED, "the queue is full"));
+  }
+  return reactor;
+}
+
+}  // namespace sluice::sidecar

@@ -1,0 +1,43 @@
+#pragma once
+
+#include "sidecar/engine/command_queue.h"
+#include "sidecar/engine/view_hub.h"
+#include "sidecar/runs/watchers.h"
+#include "sluice/v1/runs.grpc.pb.h"
+
+namespace sluice::sidecar {
+
+// The service Runs. Queries read the newest view and touch neither writer nor store; commands go
+// through the queue and are answered once they are durable. Thread-safe.
+class RunsService final : public v1::Runs::CallbackService {
+ public:
+  RunsService(CommandQueue* queue, ViewHub* hub) : queue_(queue), hub_(hub) {}
+
+  grpc::ServerUnaryReactor* ListRuns(grpc::CallbackServerContext* context,
+                                     const v1::ListRunsRequest* request,
+                                     v1::ListRunsResponse* response) override;
+  grpc::ServerUnaryReactor* GetRun(grpc::CallbackServerContext* context,
+                                   const v1::GetRunRequest* request,
+                                   v1::GetRunResponse* response) override;
+  grpc::ServerUnaryReactor* GetHistory(grpc::CallbackServerContext* context,
+                                       const v1::GetHistoryRequest* request,
+                                       v1::GetHistoryResponse* response) override;
+  grpc::ServerWriteReactor<v1::WatchRunResponse>* WatchRun(
+      grpc::CallbackServerContext* context, const v1::WatchRunRequest* request) override;
+  grpc::ServerUnaryReactor* SetThreshold(grpc::CallbackServerContext* context,
+                                         const v1::SetThresholdRequest* request,
+                                         v1::SetThresholdResponse* response) override;
+  grpc::ServerUnaryReactor* ResetBreaker(grpc::CallbackServerContext* context,
+                                         const v1::ResetBreakerRequest* request,
+                                         v1::ResetBreakerResponse* response) override;
+
+  // Ends all watches with UNAVAILABLE.
+  void FinishWatches() { watchers_.FinishAll(); }
+
+ private:
+  CommandQueue* queue_;
+  ViewHub* hub_;
+  Watchers watchers_;
+};
+
+}  // namespace sluice::sidecar

@@ -1,0 +1,93 @@
+#include "sidecar/store/database.h"
+
+#include "absl/strings/str_cat.h"
+#include "common/status.h"
+
+namespace sluice::sidecar {
+
+Statement& Statement::Bind(int index, const std::string& text) {
+  sqlite3_bind_text(statement_.get(), index, text.data(), static_cast<int>(text.size()),
+                    SQLITE_TRANSIENT);
+  return *this;
+}
+
+Statement& Statement::Bind(int index, uint64_t value) {
+  sqlite3_bind_int64(statement_.get(), index, static_cast<sqlite3_int64>(value));
+  return *this;
+}
+
+Statement& Statement::Bind(int index, double value) {
+  sqlite3_bind_double(statement_.get(), index, value);
+  return *this;
+}
+
+Statement& Statement::BindBlob(int index, const std::string& bytes) {
+  sqlite3_bind_blob(statement_.get(), index, bytes.data(), static_cast<int>(bytes.size()),
+                    SQLITE_TRANSIENT);
+  return *this;
+}
+
+absl::StatusOr<bool> Statement::Step() {
+  const int code = sqlite3_step(statement_.get());
+  if (code == SQLITE_ROW) return true;
+  if (code == SQLITE_DONE) return false;
+  return absl::InternalError(absl::StrCat(
+      "SQLite: ", sqlite3_errmsg(sqlite3_db_handle(statement_.get())), " (code ", code, ")"));
+}
+
+absl::Status Statement::Run() {
+  absl::StatusOr<bool> row = true;
+  while (row.ok() && *row) row = Step();
+  sqlite3_reset(statement_.get());
+  return row.status();
+}
+
+std::string Statement::Text(int column) const {
+  const auto* bytes = static_cast<const char*>(sqlite3_column_blob(statement_.get(), column));
+  const int size = sqlite3_column_bytes(statement_.get(), column);
+  return bytes == nullptr ? std::string() : std::string(bytes, static_cast<size_t>(size));
+}
+
+uint64_t Statement::Integer(int column) const {
+  return static_cast<uint64_t>(sqlite3_column_int64(statement_.get(), column));
+}
+
+double Statement::Real(int column) const { return sqlite3_column_double(statement_.get(), column); }
+
+absl::StatusOr<Database> Database::Open(const std::string& path) {
+  sqlite3* handle = nullptr;
+  const int code =
+      sqlite3_open_v2(path.c_str(), &handle,
+                      SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
+  Database database(handle, path);
+  if (code != SQLITE_OK) return database.Error("open");
+  return database;
+}
+
+absl::Status Database::Error(const std::string& action) const {
+  return absl::InternalError(
+      absl::StrCat("state file '", path_, "': ", action, ": ", sqlite3_errmsg(handle_.get())));
+}
+
+absl::Status Database::Execute(const std::string& sql) {
+  if (sqlite3_exec(handle_.get(), sql.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) {
+    return Error(sql.substr(0, 40));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Statement> Database::Prepare(const std::string& sql) {
+  sqlite3_stmt* statement = nullptr;
+  if (sqlite3_prepare_v2(handle_.get(), sql.c_str(), -1, &statement, nullptr) != SQLITE_OK) {
+    return Error(sql.substr(0, 40));
+  }
+  return Statement(statement);
+}
+
+absl::StatusOr<std::string> Database::Value(const std::string& sql) {
+  SLUICE_ASSIGN_OR_RETURN(Statement statement, Prepare(sql));
+  SLUICE_ASSIGN_OR_RETURN(const bool row, statement.Step());
+  return row ? statement.Text(0) : std::string();
+}
+
+}  // namespace sluice::sidecar

@@ -1,0 +1,95 @@
+#include "sidecar/store/load.h"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "common/status.h"
+#include "sidecar/store/record_json.h"
+#include "sidecar/wire/counters.h"
+
+namespace sluice::sidecar {
+namespace {
+
+using RankKey = std::pair<std::string, uint32_t>;
+
+absl::Status LoadRuns(Database& database, StoredState& state) {
+  SLUICE_ASSIGN_OR_RETURN(Statement rows, database.Prepare("SELECT body FROM runs"));
+  while (true) {
+    SLUICE_ASSIGN_OR_RETURN(const bool more, rows.Step());
+    if (!more) return absl::OkStatus();
+    SLUICE_ASSIGN_OR_RETURN(RunRecord run, RunFromJson(rows.Text(0)));
+    state.runs.push_back(std::move(run));
+  }
+}
+
+absl::Status LoadRanks(Database& database, std::map<RankKey, RankRecord>& ranks) {
+  SLUICE_ASSIGN_OR_RETURN(
+      Statement rows,
+      database.Prepare("SELECT run, rank, epoch, generation, incarnation, seq, last_step, ended, "
+                       "coalesced, counters FROM ranks"));
+  while (true) {
+    SLUICE_ASSIGN_OR_RETURN(const bool more, rows.Step());
+    if (!more) return absl::OkStatus();
+    RankRecord rank;
+    rank.run = rows.Text(0);
+    rank.rank = static_cast<uint32_t>(rows.Integer(1));
+    rank.epoch = rows.Integer(2);
+    rank.generation = static_cast<uint32_t>(rows.Integer(3));
+    rank.incarnation = rows.Integer(4);
+    rank.seq = rows.Integer(5);
+    rank.last_step = rows.Integer(6);
+    rank.ended = rows.Integer(7) != 0;
+    rank.coalesced = rows.Integer(8);
+    SLUICE_ASSIGN_OR_RETURN(rank.counters, CountersFromBytes(rows.Text(9)));
+    ranks[{rank.run, rank.rank}] = std::move(rank);
+  }
+}
+
+absl::Status LoadMarks(Database& database, std::map<RankKey, RankRecord>& ranks) {
+  SLUICE_ASSIGN_OR_RETURN(
+      Statement rows, database.Prepare("SELECT run, rank, window_end, step, counters FROM marks"));
+  while (true) {
+    SLUICE_ASSIGN_OR_RETURN(const bool more, rows.Step());
+    if (!more) return absl::OkStatus();
+    const auto rank = ranks.find({rows.Text(0), static_cast<uint32_t>(rows.Integer(1))});
+    if (rank == ranks.end()) continue;
+    Mark mark{rows.Integer(3), {}};
+    SLUICE_ASSIGN_OR_RETURN(mark.counters, CountersFromBytes(rows.Text(4)));
+    rank->second.marks[rows.Integer(2)] = mark;
+  }
+}
+
+absl::Status LoadWindows(Database& database, const std::string& run, size_t most,
+                         StoredState& state) {
+  SLUICE_ASSIGN_OR_RETURN(
+      Statement rows,
+      database.Prepare("SELECT body FROM windows WHERE run=? ORDER BY id DESC LIMIT ?"));
+  rows.Bind(1, run).Bind(2, uint64_t{most});
+  const size_t before = state.windows.size();
+  while (true) {
+    SLUICE_ASSIGN_OR_RETURN(const bool more, rows.Step());
+    if (!more) break;
+    SLUICE_ASSIGN_OR_RETURN(WindowRecord window, WindowFromJson(rows.Text(0)));
+    state.windows.push_back(std::move(window));
+  }
+  std::reverse(state.windows.begin() + static_cast<std::ptrdiff_t>(before), state.windows.end());
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<StoredState> LoadState(Database& database, size_t windows_per_run) {
+  StoredState state;
+  std::map<RankKey, RankRecord> ranks;
+  SLUICE_RETURN_IF_ERROR(LoadRuns(database, state));
+  SLUICE_RETURN_IF_ERROR(LoadRanks(database, ranks));
+  SLUICE_RETURN_IF_ERROR(LoadMarks(database, ranks));
+  for (const RunRecord& run : state.runs) {
+    SLUICE_RETURN_IF_ERROR(LoadWindows(database, run.run, windows_per_run, state));
+  }
+  for (auto& [key, rank] : ranks) state.ranks.push_back(std::move(rank));
+  return state;
+}
+
+}  // namespace sluice::sidecar

@@ -1,0 +1,29 @@
+#pragma once
+
+#include "absl/status/statusor.h"
+#include "sidecar/engine/records.h"
+#include "sidecar/store/database.h"
+
+namespace sluice::sidecar {
+
+// The prepared writes of one connection. Not thread-safe; must not outlive the connection.
+class WriteStatements {
+ public:
+  static absl::StatusOr<WriteStatements> Prepare(Database& database);
+
+  absl::Status ClearRun(const std::string& run);
+  absl::Status Put(const RunRecord& run);
+  absl::Status Put(const RankRecord& rank);
+  absl::Status Put(const WindowRecord& window);
+  absl::Status Put(const Directive& directive);
+  absl::Status Put(const DecisionRecord& decision);
+  absl::Status Put(const EventRecord& event);
+
+ private:
+  WriteStatements() = default;
+  Statement clear_ranks_{nullptr}, clear_marks_{nullptr}, run_{nullptr}, rank_{nullptr};
+  Statement old_marks_{nullptr}, mark_{nullptr}, window_{nullptr}, directive_{nullptr};
+  Statement decision_{nullptr}, event_{nullptr};
+};
+
+}  // namespace sluice::sidecar

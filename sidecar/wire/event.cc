@@ -1,0 +1,91 @@
+#include "sidecar/wire/event.h"
+
+#include <google/protobuf/util/json_util.h>
+
+#include <limits>
+
+#include "absl/strings/str_cat.h"
+#include "common/status.h"
+#include "sidecar/engine/refusal.h"
+#include "sidecar/wire/check.h"
+
+namespace sluice::sidecar {
+namespace {
+
+constexpr double kMaxNumber = std::numeric_limits<double>::max();
+constexpr size_t kMaxText = 4096;
+
+std::string ToJson(const google::protobuf::Message& message) {
+  google::protobuf::util::JsonPrintOptions options;
+  options.preserve_proto_field_names = true;
+  options.always_print_primitive_fields = true;
+  std::string json;
+  (void)google::protobuf::util::MessageToJsonString(message, &json, options);
+  return json;
+}
+
+absl::StatusOr<Event> FromCheckpoint(const v1::CheckpointSaved& p) {
+  SLUICE_RETURN_IF_ERROR(CheckName("checkpoint_saved.name", p.name()));
+  return Event{"checkpoint", p.name(), p.step(), ToJson(p), {}, false};
+}
+
+absl::StatusOr<Event> FromProbe(const v1::ProbeResult& p) {
+  SLUICE_RETURN_IF_ERROR(CheckName("probe_result.probe", p.probe()));
+  SLUICE_RETURN_IF_ERROR(CheckNumber("probe_result.loss", p.loss(), 0.0, kMaxNumber));
+  SLUICE_RETURN_IF_ERROR(CheckNumber("probe_result.difference_standard_error",
+                                     p.difference_standard_error(), 0.0, kMaxNumber));
+  SLUICE_RETURN_IF_ERROR(CheckNumber("probe_result.accuracy", p.accuracy(), 0.0, 1.0));
+  SLUICE_RETURN_IF_ERROR(
+      CheckNumber("probe_result.baseline_loss", p.baseline_loss(), 1e-12, kMaxNumber));
+  return Event{
+      "probe", p.probe(), p.step(), ToJson(p), (p.loss() - p.baseline_loss()) / p.baseline_loss(),
+      false};
+}
+
+absl::StatusOr<Event> FromBreaker(const v1::BreakerActionDone& p) {
+  SLUICE_RETURN_IF_ERROR(CheckLength("breaker_action_done.error", p.error(), kMaxText));
+  if (!v1::BreakerAction_IsValid(p.action())) {
+    return Refuse(RefusalReason::kUnknown,
+                  absl::StrCat("breaker_action_done.action is ", static_cast<int>(p.action()),
+                               ", expected 1 to 5"));
+  }
+  return Event{"breaker", absl::StrCat(p.directive_version()), p.step(), ToJson(p), {}, false};
+}
+
+absl::StatusOr<Event> FromRefused(const v1::DirectiveRefused& p) {
+  SLUICE_RETURN_IF_ERROR(CheckLength("directive_refused.detail", p.detail(), kMaxText));
+  return Event{"directive_refused", absl::StrCat(p.version()), 0, ToJson(p), {}, false};
+}
+
+absl::StatusOr<Event> FromEnded(const v1::RunEnded& p, uint32_t rank) {
+  SLUICE_RETURN_IF_ERROR(CheckLength("run_ended.error", p.error(), kMaxText));
+  return Event{"ended", absl::StrCat("rank ", rank), p.step(), ToJson(p), {}, true};
+}
+
+}  // namespace
+
+absl::StatusOr<Event> EventFromProto(const v1::WorkerMessage& proto) {
+  switch (proto.body_case()) {
+    case v1::WorkerMessage::kCheckpointSaved:
+      return FromCheckpoint(proto.checkpoint_saved());
+    case v1::WorkerMessage::kProbeResult:
+      return FromProbe(proto.probe_result());
+    case v1::WorkerMessage::kBreakerActionDone:
+      return FromBreaker(proto.breaker_action_done());
+    case v1::WorkerMessage::kDirectiveApplied:
+      return Event{"directive_applied",
+                   absl::StrCat(proto.directive_applied().version()),
+                   proto.directive_applied().step(),
+                   ToJson(proto.directive_applied()),
+                   {},
+                   false};
+    case v1::WorkerMessage::kDirectiveRefused:
+      return FromRefused(proto.directive_refused());
+    case v1::WorkerMessage::kRunEnded:
+      return FromEnded(proto.run_ended(), proto.identity().rank());
+    default:
+      return Refuse(RefusalReason::kMalformed, "the message has no body that is known here");
+  }
+}
+
+}  // namespace sluice::sidecar

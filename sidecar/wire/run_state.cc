@@ -1,0 +1,81 @@
+#include "sidecar/wire/run_state.h"
+
+#include "sidecar/engine/steering.h"
+#include "sidecar/wire/counters.h"
+#include "sidecar/wire/directive.h"
+
+namespace sluice::sidecar {
+namespace {
+
+void DropHistograms(v1::Counters* counters) {
+  for (v1::LayerCounters& layer : *counters->mutable_layers()) layer.clear_score_histogram();
+  counters->clear_gate_decision();
+  counters->clear_step();
+}
+
+void LayersToProto(const RunRecord& record, v1::RunState* proto) {
+  for (size_t i = 0; i < record.gates.size(); ++i) {
+    const LayerDirective in_force = InForce(record, i);
+    const LayerSteering& from = record.steering[i];
+    v1::LayerState* to = proto->add_layers();
+    to->set_layer(in_force.layer);
+    to->set_threshold(in_force.threshold);
+    to->set_target_rate(in_force.target_rate);
+    to->set_score_mean(from.last_mean);
+    to->set_score_ema(from.ema_mean);
+    to->set_score_stddev(from.last_stddev);
+    to->set_activation_rate(from.last_rate);
+  }
+}
+
+}  // namespace
+
+void RunStateToProto(const RunView& view, bool brief, v1::RunState* proto) {
+  const RunRecord& record = view.record;
+  proto->set_run(record.run);
+  proto->set_world_size(record.world_size);
+  for (const RankView& from : view.ranks) {
+    v1::RankState* to = proto->add_ranks();
+    to->set_rank(from.rank);
+    to->set_connected(from.connected);
+    to->set_ended(from.ended);
+    to->set_step(from.step);
+    to->set_generation(from.generation);
+  }
+  proto->set_step(view.step);
+  CountersToProto(view.counters, proto->mutable_counters());
+  if (brief) DropHistograms(proto->mutable_counters());
+  LayersToProto(record, proto);
+  if (record.in_force.has_value()) {
+    DirectiveToProto(*record.in_force, proto->mutable_directive());
+    proto->set_breaker_level(record.in_force->breaker_level);
+  }
+  proto->set_coverage(record.coverage);
+  const Newest& newest = record.newest;
+  if (newest.loss.has_value()) proto->set_loss(*newest.loss);
+  proto->set_learning_rate(newest.learning_rate);
+  proto->set_images_per_second(newest.images_per_second);
+  if (newest.accuracy_dense.has_value()) proto->set_accuracy_dense(*newest.accuracy_dense);
+  if (newest.accuracy_gated.has_value()) proto->set_accuracy_gated(*newest.accuracy_gated);
+}
+
+void WindowToProto(const WindowRecord& window, v1::Window* proto) {
+  proto->set_first_step(window.first_step);
+  proto->set_last_step(window.last_step);
+  for (const LayerWindow& from : window.layers) {
+    v1::LayerState* to = proto->add_layers();
+    to->set_layer(from.layer);
+    to->set_threshold(from.threshold);
+    to->set_target_rate(from.target_rate);
+    to->set_score_mean(from.mean);
+    to->set_score_ema(from.ema);
+    to->set_score_stddev(from.stddev);
+    to->set_activation_rate(from.rate);
+  }
+  proto->set_coverage(window.coverage);
+  proto->set_directive_version(window.directive_version);
+  proto->set_reason(window.reason);
+  if (window.loss.has_value()) proto->set_loss(*window.loss);
+}
+
+}  // namespace sluice::sidecar

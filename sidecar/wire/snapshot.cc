@@ -1,0 +1,74 @@
+#include "sidecar/wire/snapshot.h"
+
+#include <limits>
+
+#include "absl/strings/str_cat.h"
+#include "common/status.h"
+#include "sidecar/engine/refusal.h"
+#include "sidecar/wire/check.h"
+#include "sidecar/wire/counters.h"
+
+namespace sluice::sidecar {
+namespace {
+
+constexpr double kMaxNumber = std::numeric_limits<double>::max();
+
+absl::Status CheckSamples(const v1::GateSnapshot& p) {
+  SLUICE_RETURN_IF_ERROR(CheckNumber("snapshot.loss", p.loss(), -kMaxNumber, kMaxNumber));
+  SLUICE_RETURN_IF_ERROR(CheckNumber("snapshot.gradient_norm", p.gradient_norm(), 0.0, kMaxNumber));
+  SLUICE_RETURN_IF_ERROR(CheckNumber("snapshot.learning_rate", p.learning_rate(), 0.0, kMaxNumber));
+  SLUICE_RETURN_IF_ERROR(
+      CheckNumber("snapshot.images_per_second", p.images_per_second(), 0.0, kMaxNumber));
+  SLUICE_RETURN_IF_ERROR(CheckNumber("snapshot.train_accuracy", p.train_accuracy(), 0.0, 1.0));
+  SLUICE_RETURN_IF_ERROR(CheckNumber("snapshot.accuracy_dense", p.accuracy_dense(), 0.0, 1.0));
+  return CheckNumber("snapshot.accuracy_gated", p.accuracy_gated(), 0.0, 1.0);
+}
+
+absl::Status CopyLayers(const v1::GateSnapshot& proto, GateSnapshot& snapshot) {
+  if (proto.layers_size() != proto.counters().layers_size()) {
+    return Refuse(RefusalReason::kMalformed,
+                  absl::StrCat("snapshot.layers has ", proto.layers_size(),
+                               " entries, expected as many as counters.layers: ",
+                               proto.counters().layers_size()));
+  }
+  for (int i = 0; i < proto.layers_size(); ++i) {
+    const v1::LayerSample& layer = proto.layers(i);
+    const std::string field = absl::StrCat("snapshot.layers[", i, "]");
+    SLUICE_RETURN_IF_ERROR(CheckNumber(field + ".threshold", layer.threshold(), 0.0, 1.0));
+    SLUICE_RETURN_IF_ERROR(CheckNumber(field + ".target_rate", layer.target_rate(), 0.0, 1.0));
+    snapshot.layers[i] = {layer.layer(), layer.threshold(), layer.target_rate()};
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<GateSnapshot> SnapshotFromProto(const v1::GateSnapshot& proto) {
+  SLUICE_RETURN_IF_ERROR(CheckInteger("snapshot.first_step", proto.first_step(), 1, kMaxCount));
+  SLUICE_RETURN_IF_ERROR(
+      CheckInteger("snapshot.last_step", proto.last_step(), proto.first_step(), kMaxCount));
+  SLUICE_RETURN_IF_ERROR(CheckInteger("snapshot.coalesced", proto.coalesced(), 0, kMaxCount));
+  if (!proto.has_counters()) {
+    return Refuse(RefusalReason::kMalformed, "snapshot.counters is absent");
+  }
+  GateSnapshot snapshot;
+  SLUICE_ASSIGN_OR_RETURN(snapshot.counters,
+                          CountersFromProto(proto.counters(), "snapshot.counters"));
+  SLUICE_RETURN_IF_ERROR(CopyLayers(proto, snapshot));
+  SLUICE_RETURN_IF_ERROR(CheckSamples(proto));
+  snapshot.first_step = proto.first_step();
+  snapshot.last_step = proto.last_step();
+  snapshot.coalesced = proto.coalesced();
+  snapshot.directive_version = proto.directive_version();
+  snapshot.learning_rate = proto.learning_rate();
+  snapshot.images_per_second = proto.images_per_second();
+  snapshot.rate_alerts_silent = proto.rate_alerts_silent();
+  if (proto.has_loss()) snapshot.loss = proto.loss();
+  if (proto.has_train_accuracy()) snapshot.train_accuracy = proto.train_accuracy();
+  if (proto.has_gradient_norm()) snapshot.gradient_norm = proto.gradient_norm();
+  if (proto.has_accuracy_dense()) snapshot.accuracy_dense = proto.accuracy_dense();
+  if (proto.has_accuracy_gated()) snapshot.accuracy_gated = proto.accuracy_gated();
+  return snapshot;
+}
+
+}  // namespace sluice::sidecar
