@@ -15,4 +15,8 @@ void StartLog(const std::string& name, const std::string& level) {
   spdlog::set_default_logger(std::move(logger));
 }
 
+void LogInfo(const std::string& line) { spdlog::info("{}", line); }
+
+void LogWarn(const std::string& line) { spdlog::warn("{}", line); }
+
 }  // namespace sluice

@@ -1,0 +1,125 @@
+#include "worker/checkpoint/checkpoint.h"
+
+#include <algorithm>
+#include <cstring>
+#include <filesystem>
+#include <type_traits>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "common/status.h"
+#include "worker/checkpoint/state_json.h"
+#include "worker/tensors/safetensors_writer.h"
+
+namespace sluice::checkpoint {
+namespace {
+
+constexpr char kStateKey[] = "sluice_state";
+constexpr char kCountersName[] = "counters";
+static_assert(std::is_trivially_copyable_v<Counters>);
+
+// Every tensor with the name that it has in the file.
+model::NamedTensors FileNames(const TrainTensors& t) {
+  model::NamedTensors all;
+  const auto add = [&all](const std::string& prefix, const model::NamedTensors& from) {
+    for (const auto& [name, tensor] : from) all.emplace_back(prefix + name, tensor);
+  };
+  add("model.", t.model);
+  add("", t.gate);
+  add("optimizer.m.", t.first_moments);
+  add("optimizer.v.", t.second_moments);
+  return all;
+}
+
+torch::Tensor CountersTensor(const std::vector<Counters>& counters) {
+  torch::Tensor bytes =
+      torch::empty({static_cast<int64_t>(counters.size()), static_cast<int64_t>(sizeof(Counters))},
+                   torch::kByte);
+  std::memcpy(bytes.data_ptr(), counters.data(), bytes.nbytes());
+  return bytes;
+}
+
+absl::StatusOr<std::vector<Counters>> ReadCounters(const tensors::SafetensorsFile& file) {
+  SLUICE_ASSIGN_OR_RETURN(const tensors::TensorView view, file.Get(kCountersName));
+  if (view.dtype != tensors::DType::kU8 || view.shape.size() != 2 ||
+      view.shape[1] != static_cast<int64_t>(sizeof(Counters))) {
+    return absl::InvalidArgumentError(absl::StrCat("tensor '", kCountersName,
+                                                   "' was written by another version: expected ",
+                                                   sizeof(Counters), " bytes per rank"));
+  }
+  std::vector<Counters> counters(view.shape[0]);
+  std::memcpy(static_cast<void*>(counters.data()), view.data.data(), view.data.size());
+  return counters;
+}
+
+bool IsCheckpoint(const std::string& name) {
+  return absl::StartsWith(name, "checkpoint-") && absl::EndsWith(name, ".safetensors");
+}
+
+}  // namespace
+
+std::string CheckpointName(uint64_t step) {
+  return absl::StrFormat("checkpoint-%08d.safetensors", step);
+}
+
+std::vector<std::string> ListCheckpoints(const std::string& folder) {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+    const std::string name = entry.path().filename().string();
+    if (IsCheckpoint(name)) names.push_back(name);
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+absl::Status SaveCheckpoint(const std::string& path, const TrainState& state,
+                            const TrainTensors& tensors) {
+  model::NamedTensors all = FileNames(tensors);
+  all.emplace_back(kCountersName, CountersTensor(state.counters));
+  std::vector<torch::Tensor> storage;
+  return tensors::WriteSafetensors(path, model::ToFileTensors(all, &storage),
+                                   {{"format", "pt"}, {kStateKey, StateToJson(state)}});
+}
+
+absl::StatusOr<TrainState> LoadState(const tensors::SafetensorsFile& file,
+                                     const std::string& path) {
+  const auto it = file.metadata().find(kStateKey);
+  if (it == file.metadata().end()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("'", path, "' is not a checkpoint: it has no ", kStateKey));
+  }
+  absl::StatusOr<TrainState> state = StateFromJson(it->second);
+  if (!state.ok()) return Annotate(state.status(), path);
+  SLUICE_ASSIGN_OR_RETURN(state->counters, ReadCounters(file));
+  return state;
+}
+
+absl::Status LoadTensors(const tensors::SafetensorsFile& file, const TrainTensors& tensors) {
+  const torch::NoGradGuard no_graph;
+  for (auto& [name, tensor] : FileNames(tensors)) {
+    SLUICE_ASSIGN_OR_RETURN(const tensors::TensorView view, file.Get(name));
+    SLUICE_ASSIGN_OR_RETURN(const torch::Tensor value, model::ToTensor(view));
+    if (value.sizes() != tensor.sizes() || value.scalar_type() != tensor.scalar_type()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("tensor '", name, "' has another shape or type than this run's"));
+    }
+    torch::Tensor(tensor).copy_(value);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status PruneCheckpoints(const std::string& folder, int64_t keep) {
+  std::vector<std::string> names = ListCheckpoints(folder);
+  while (static_cast<int64_t>(names.size()) > keep) {
+    std::error_code error;
+    std::filesystem::remove(std::filesystem::path(folder) / names.front(), error);
+    if (error)
+      return absl::ErrnoToStatus(error.value(), absl::StrCat("remove '", names.front(), "'"));
+    names.erase(names.begin());
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace sluice::checkpoint

@@ -1,0 +1,16 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+
+namespace sluice::commands {
+
+// The commands of sluice-worker. `arguments` are what follows the command's name. Each returns
+// after its work is done; an error is one line for the user.
+absl::Status Train(const std::vector<std::string>& arguments);
+absl::Status Eval(const std::vector<std::string>& arguments);
+absl::Status Demo(const std::vector<std::string>& arguments);
+
+}  // namespace sluice::commands

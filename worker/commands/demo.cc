@@ -1,0 +1,35 @@
+#include "worker/study/demo.h"
+
+#include "common/log.h"
+#include "common/options.h"
+#include "common/status.h"
+#include "worker/commands/command.h"
+#include "worker/data/domain.h"
+
+namespace sluice::commands {
+
+absl::Status Demo(const std::vector<std::string>& arguments) {
+  study::DemoConfig config;
+  OptionSet options("sluice-worker demo",
+                    "Dense against gated post-training at equal seconds, on Fashion-MNIST");
+  options.Text("output", &config.output, "Folder of report, chart and runs");
+  options.Choice("domain", &config.domain, data::DomainNames(), "Shift of the new domain");
+  options.Text("data", &config.data_folder, "Folder of Fashion-MNIST's IDX files");
+  options.Integer("seeds", &config.seeds, 1, 100,
+                  "Repetitions with other images and another order");
+  options.Integer("nproc", &config.nproc, 1, 64, "Ranks");
+  options.Number("seconds", &config.seconds, 1, 86400, "Training seconds of each run");
+  options.Number("rate", &config.rate, 0.06, 0.94, "Share of patch tokens that gated runs open");
+  options.Integer("images", &config.images, 64, 60000, "Images of the new domain");
+  options.Integer("pretrain_steps", &config.pretrain_steps, 30, 1'000'000,
+                  "Steps of the pretrained model");
+  options.Number("lr", &config.lr, 1e-6, 1, "Peak learning rate of every run");
+  options.Flag("keep", &config.keep, "Leave the sidecar up until interrupted");
+  options.Flag("fresh", &config.fresh, "Train the pretrained model anew although there is one");
+  SLUICE_ASSIGN_OR_RETURN(const bool go_on, options.Parse(arguments));
+  if (!go_on) return absl::OkStatus();
+  StartLog("demo", "info");
+  return study::RunDemo(config);
+}
+
+}  // namespace sluice::commands

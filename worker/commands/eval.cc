@@ -1,0 +1,84 @@
+#include <ATen/Parallel.h>
+
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "common/file.h"
+#include "common/log_line.h"
+#include "common/status.h"
+#include "worker/commands/command.h"
+#include "worker/config/train_config.h"
+#include "worker/train/evaluate.h"
+#include "worker/train/setup.h"
+
+namespace sluice::commands {
+namespace {
+
+using nlohmann::json;
+
+absl::StatusOr<json> EvaluateModes(const config::TrainConfig& config) {
+  SLUICE_ASSIGN_OR_RETURN(const torch::Device device, train::ResolveDevice(config.device, 0));
+  SLUICE_ASSIGN_OR_RETURN(const model::VitConfig shape, config::ResolveModel(config.model, 2));
+  SLUICE_ASSIGN_OR_RETURN(const train::Datasets datasets,
+                          train::OpenDatasets(config.data, shape.channels, shape.image_size, {}));
+  const auto classes = static_cast<int64_t>(datasets.train->class_names().size());
+  SLUICE_ASSIGN_OR_RETURN(train::Assembly assembly, train::Assemble(config, classes, device));
+  SLUICE_ASSIGN_OR_RETURN(const data::PipelineConfig pipeline,
+                          config::ResolvePipeline(config, false));
+  SLUICE_ASSIGN_OR_RETURN(dist::Group group, dist::Group::Alone());
+  json result = {{"init", config.model.init}};
+  for (const bool gated : {false, true}) {
+    if (config.eval_mode != "both" && gated != (config.eval_mode == "gated")) continue;
+    SLUICE_ASSIGN_OR_RETURN(
+        const train::Evaluation e,
+        train::Evaluate(*assembly.model, datasets.eval, pipeline, group, config.eval_batch, gated,
+                        static_cast<uint64_t>(config.train.seed)));
+    result[gated ? "gated" : "dense"] = {{"accuracy", e.accuracy},
+                                         {"loss", e.loss},
+                                         {"images", e.images},
+                                         {"activation_rate", e.activation_rate}};
+    LogInfo(absl::StrCat("accuracy ", absl::StrFormat("%.2f", 100 * e.accuracy), " % (",
+                         gated ? "gated" : "dense", " evaluation, ", e.images, " images, loss ",
+                         absl::StrFormat("%.4f", e.loss), ", r ",
+                         absl::StrFormat("%.3f", e.activation_rate), ")"));
+  }
+  return result;
+}
+
+}  // namespace
+
+absl::Status Eval(const std::vector<std::string>& arguments) {
+  config::TrainConfig config;
+  OptionSet options("sluice-worker eval",
+                    "Evaluates the weights of --model.init, densely and gated");
+  config::DefineTrainOptions(options, config);
+  SLUICE_ASSIGN_OR_RETURN(const bool go_on, options.Parse(arguments));
+  if (!go_on) return absl::OkStatus();
+  SLUICE_RETURN_IF_ERROR(config::ValidateTrainConfig(config));
+  StartLog("eval", config.log_level);
+  if (config.model.init.empty()) {
+    return absl::InvalidArgumentError(
+        "model.init is empty, expected a weights file or a checkpoint to evaluate");
+  }
+  const auto processors = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  at::set_num_threads(config.train.threads > 0 ? static_cast<int>(config.train.threads)
+                                               : processors);
+  json result;
+  absl::Status status;
+  SLUICE_RETURN_IF_ERROR(dist::Guard("eval", [&] {
+    absl::StatusOr<json> evaluated = EvaluateModes(config);
+    status = evaluated.status();
+    if (evaluated.ok()) result = *std::move(evaluated);
+  }));
+  SLUICE_RETURN_IF_ERROR(status);
+  if (config.json == "-") {
+    std::cout << result.dump(2) << std::endl;
+    return absl::OkStatus();
+  }
+  return config.json.empty() ? absl::OkStatus() : WriteFileAtomically(config.json, result.dump(2));
+}
+
+}  // namespace sluice::commands

@@ -1,0 +1,242 @@
+#include "worker/study/demo.h"
+
+#include <algorithm>
+#include <cmath>
+#include <csignal>
+#include <filesystem>
+#include <iostream>
+#include <map>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "common/file.h"
+#include "common/log.h"
+#include "common/status.h"
+#include "worker/launch/sidecar_process.h"
+#include "worker/study/summary.h"
+#include "worker/study/train_run.h"
+
+namespace sluice::study {
+namespace {
+
+constexpr int kCalibrationRounds = 2;
+constexpr int kCalibrationSteps = 40;
+// A run whose seconds miss the budget by more than this is run again with a corrected step count.
+constexpr double kMostMiss = 0.05;
+constexpr int kMostTries = 3;
+
+struct Arm {
+  std::string name;
+  TrainOptions options;
+};
+
+std::string Number(double value) { return absl::StrFormat("%g", value); }
+
+// The head's logits stand after this block; early, because blocks up to it see every token.
+constexpr char kGateLayer[] = "1";
+
+std::vector<Arm> MakeArms(double rate) {
+  std::vector<Arm> arms = {{"dense",
+                            {{"gate.mode", "dense"},
+                             {"gate.scorer", "information"},
+                             {"gate.policy", "budget"},
+                             {"gate.rate", Number(rate)}}}};
+  // The sidecar steers the threshold towards the rate; floor and ceiling bound what an image may
+  // cost meanwhile.
+  for (const auto& [name, scorer, threshold] : {std::tuple{"random", "random", 1.0 - rate},
+                                                {"entropy", "head", 0.5},
+                                                {"information", "information", 0.1}}) {
+    arms.push_back({name,
+                    {{"gate.mode", "compact"},
+                     {"gate.scorer", scorer},
+                     {"gate.policy", "threshold"},
+                     {"gate.threshold", Number(threshold)},
+                     {"gate.rate", Number(rate)},
+                     {"gate.floor", Number(rate - 0.05)},
+                     {"gate.ceiling", Number(rate + 0.05)}}});
+  }
+  return arms;
+}
+
+// The whole comparison.
+class Demo {
+ public:
+  explicit Demo(const DemoConfig& config) : config_(config), arms_(MakeArms(config.rate)) {}
+
+  absl::Status Run() {
+    SLUICE_RETURN_IF_ERROR(MakeFolder(config_.output));
+    SLUICE_RETURN_IF_ERROR(StartSidecar());
+    SLUICE_RETURN_IF_ERROR(Pretrain());
+    SLUICE_RETURN_IF_ERROR(Calibrate());
+    for (int64_t seed = 0; seed < config_.seeds; ++seed) {
+      for (const Arm& arm : arms_) SLUICE_RETURN_IF_ERROR(Compare(arm, seed));
+    }
+    SLUICE_RETURN_IF_ERROR(Report());
+    return config_.keep ? WaitForInterrupt() : sidecar_->Stop(std::chrono::seconds(10));
+  }
+
+ private:
+  std::string Path(const std::string& name) const {
+    return (std::filesystem::path(config_.output) / name).string();
+  }
+
+  absl::Status StartSidecar() {
+    launch::SidecarOptions options;
+    options.state = Path("sidecar");
+    SLUICE_ASSIGN_OR_RETURN(launch::SidecarProcess sidecar, launch::SidecarProcess::Start(options));
+    sidecar_.emplace(std::move(sidecar));
+    std::cout << "sidecar: metrics at http://" << sidecar_->http().ToString()
+              << "/metrics, gRPC at " << sidecar_->grpc().ToString() << std::endl;
+    return absl::OkStatus();
+  }
+
+  TrainOptions Common(const std::string& run) const {
+    return {{"run.name", run},
+            {"nproc", std::to_string(config_.nproc)},
+            {"sidecar", sidecar_->grpc().ToString()},
+            {"data.folder", config_.data_folder},
+            {"data.eval_subset", "first:2000"},
+            {"gate.layer", kGateLayer},
+            {"train.batch", "64"},
+            {"train.weight_decay", "0.05"},
+            {"checkpoint.keep", "1"}};
+  }
+
+  absl::Status Pretrain() {
+    const std::string folder = Path("pretrained");
+    pretrained_ = (std::filesystem::path(folder) /
+                   absl::StrFormat("checkpoint-%08d.safetensors", config_.pretrain_steps))
+                      .string();
+    if (!config_.fresh && std::filesystem::exists(pretrained_)) {
+      std::cout << "pretrained model: " << pretrained_
+                << " (from an earlier demo; --fresh trains it anew)" << std::endl;
+      return absl::OkStatus();
+    }
+    std::cout << "pretraining a vit_nano on Fashion-MNIST, " << config_.pretrain_steps << " steps"
+              << std::endl;
+    TrainOptions options = Common("demo-pretrain");
+    options.insert(options.end(), {{"gate.mode", "dense"},
+                                   {"gate.scorer", "information"},
+                                   {"gate.policy", "budget"},
+                                   {"gate.train_head", "on"},
+                                   {"train.lr", "2e-3"},
+                                   {"train.steps", std::to_string(config_.pretrain_steps)}});
+    SLUICE_ASSIGN_OR_RETURN(const train::TrainReport report, RunTrain(folder, options));
+    pretrained_ = report.checkpoint;
+    return absl::OkStatus();
+  }
+
+  TrainOptions ArmOptions(const Arm& arm, int64_t seed, int64_t steps) const {
+    TrainOptions options = Common(absl::StrCat("demo-", arm.name, "-", seed));
+    options.insert(options.end(), arm.options.begin(), arm.options.end());
+    options.insert(options.end(),
+                   {{"model.init", pretrained_},
+                    {"data.domain", config_.domain},
+                    {"data.train_subset", absl::StrCat("random:", config_.images, ":", seed)},
+                    {"train.lr", Number(config_.lr)},
+                    {"train.seed", std::to_string(seed)},
+                    {"train.steps", std::to_string(steps)}});
+    return options;
+  }
+
+  // Seconds per step of every arm, measured in turn; the median over rounds.
+  absl::Status Calibrate() {
+    std::map<std::string, std::vector<double>> seconds;
+    for (int round = 0; round < kCalibrationRounds; ++round) {
+      for (const Arm& arm : arms_) {
+        TrainOptions options = ArmOptions(arm, 0, kCalibrationSteps);
+        options.insert(options.end(),
+                       {{"data.eval_subset", "first:64"}, {"run.name", "demo-calibration"}});
+        SLUICE_ASSIGN_OR_RETURN(const train::TrainReport report,
+                                RunTrain(Path("calibration"), Deduplicate(options)));
+        seconds[arm.name].push_back(report.seconds / static_cast<double>(report.steps));
+      }
+    }
+    for (const Arm& arm : arms_) {
+      std::vector<double>& values = seconds[arm.name];
+      std::sort(values.begin(), values.end());
+      step_seconds_[arm.name] = 0.5 * (values[(values.size() - 1) / 2] + values[values.size() / 2]);
+      std::cout << absl::StrFormat("calibration: %-12s %.1f ms per step", arm.name,
+                                   1e3 * step_seconds_[arm.name])
+                << std::endl;
+    }
+    return absl::OkStatus();
+  }
+
+  // The last value of a name wins; the command line takes each name once.
+  static TrainOptions Deduplicate(const TrainOptions& options) {
+    TrainOptions result;
+    for (const auto& option : options) {
+      std::erase_if(result, [&](const auto& earlier) { return earlier.first == option.first; });
+      result.push_back(option);
+    }
+    return result;
+  }
+
+  absl::Status Compare(const Arm& arm, int64_t seed) {
+    for (int attempt = 1;; ++attempt) {
+      const auto steps =
+          std::max<int64_t>(30, std::llround(config_.seconds / step_seconds_[arm.name]));
+      std::cout << absl::StrFormat("run %s, seed %d: %d steps for %.0f s", arm.name, seed, steps,
+                                   config_.seconds)
+                << std::endl;
+      TrainOptions options = ArmOptions(arm, seed, steps);
+      options.insert(options.end(),
+                     {{"eval.every", std::to_string(std::max<int64_t>(1, steps / 4))}});
+      SLUICE_ASSIGN_OR_RETURN(
+          const train::TrainReport report,
+          RunTrain(Path(absl::StrCat(arm.name, "-", seed)), Deduplicate(options)));
+      // What a run has measured is the best guess for the next one.
+      step_seconds_[arm.name] = report.seconds / static_cast<double>(report.steps);
+      const double miss = report.seconds / config_.seconds - 1.0;
+      if (std::abs(miss) <= kMostMiss || attempt == kMostTries) {
+        runs_.push_back({arm.name, seed, report});
+        return absl::OkStatus();
+      }
+      std::cout << absl::StrFormat(
+                       "run %s took %.1f s, %+.0f %% off: again with a corrected step count",
+                       arm.name, report.seconds, 100 * miss)
+                << std::endl;
+    }
+  }
+
+  absl::Status Report() {
+    const std::string title = absl::StrCat("Fashion-MNIST, domain ", config_.domain,
+                                           ": accuracy over training seconds, seed 0");
+    SLUICE_RETURN_IF_ERROR(
+        WriteFileAtomically(Path("report.json"), ComparisonToJson(runs_, config_.seconds)));
+    SLUICE_RETURN_IF_ERROR(WriteFileAtomically(Path("accuracy.svg"), AccuracyChart(runs_, title)));
+    std::cout << "\nFashion-MNIST shifted by '" << config_.domain << "', " << config_.images
+              << " images, " << config_.nproc << " ranks, " << config_.seconds
+              << " training seconds each, " << config_.seeds << " seed(s)\n\n"
+              << ComparisonTable(runs_, "dense") << "\nreport: " << Path("report.json")
+              << "\nchart:  " << Path("accuracy.svg") << std::endl;
+    return absl::OkStatus();
+  }
+
+  absl::Status WaitForInterrupt() {
+    std::cout << "the sidecar stays up at http://" << sidecar_->http().ToString()
+              << "/ until Ctrl-C" << std::endl;
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGTERM);
+    sigprocmask(SIG_BLOCK, &signals, nullptr);
+    int received = 0;
+    sigwait(&signals, &received);
+    return sidecar_->Stop(std::chrono::seconds(10));
+  }
+
+  DemoConfig config_;
+  std::vector<Arm> arms_;
+  std::optional<launch::SidecarProcess> sidecar_;
+  std::string pretrained_;
+  std::map<std::string, double> step_seconds_;
+  std::vector<ComparedRun> runs_;
+};
+
+}  // namespace
+
+absl::Status RunDemo(const DemoConfig& config) { return Demo(config).Run(); }
+
+}  // namespace sluice::study

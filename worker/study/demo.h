@@ -1,0 +1,31 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "absl/status/status.h"
+
+namespace sluice::study {
+
+// What `sluice-worker demo` is told.
+struct DemoConfig {
+  std::string output = "build/demo";
+  std::string domain = "invert";
+  std::string data_folder = "/usr/share/datasets/fashion-mnist";
+  int64_t seeds = 1;
+  int64_t nproc = 2;
+  double seconds = 36.0;  // Training seconds of every run of the comparison.
+  double rate = 0.25;
+  int64_t images = 4000;  // Of the new domain.
+  int64_t pretrain_steps = 300;
+  double lr = 1e-3;
+  bool keep = false;   // Leave the sidecar up until interrupted.
+  bool fresh = false;  // Train the pretrained model anew although there is one.
+};
+
+// Trains a small vision transformer on Fashion-MNIST, then post-trains it on a shifted domain from
+// the same checkpoint, densely and gated, at equal measured seconds; prints a table and writes
+// report.json and accuracy.svg to the output folder. All runs stream to one sidecar.
+absl::Status RunDemo(const DemoConfig& config);
+
+}  // namespace sluice::study

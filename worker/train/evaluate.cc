@@ -1,0 +1,58 @@
+#include "worker/train/evaluate.h"
+
+#include <cstring>
+
+#include "common/status.h"
+#include "worker/data/loader.h"
+#include "worker/data/sampler.h"
+
+namespace sluice::train {
+
+ModelBatch ToModelBatch(const data::Batch& batch, const gate::DrawKey& key,
+                        const torch::TensorOptions& like) {
+  ModelBatch result;
+  result.images =
+      torch::empty({batch.count, batch.shape.channels, batch.shape.height, batch.shape.width});
+  std::memcpy(result.images.data_ptr(), batch.images.data(), batch.images.size() * sizeof(float));
+  result.images = result.images.to(like.device(), like.dtype().toScalarType());
+  result.labels = torch::tensor(batch.labels, torch::kLong).to(like.device());
+  result.ids = batch.ids;
+  result.key = key;
+  return result;
+}
+
+absl::StatusOr<Evaluation> Evaluate(GatedModel& model, std::shared_ptr<const data::Dataset> dataset,
+                                    const data::PipelineConfig& pipeline, dist::Group& group,
+                                    int64_t batch, bool gated, uint64_t seed) {
+  const data::IndexRange shard = data::RankShare(dataset->size(), group.rank(), group.size());
+  data::LoaderOptions options;
+  options.threads = 1;
+  options.prefetch = 2;
+  options.end_step = data::EvaluationSteps(shard, batch);
+  data::Loader loader(
+      dataset, pipeline,
+      [&](int64_t step) {
+        return data::BatchPlan{0, data::EvaluationIndices(shard, batch, step)};
+      },
+      options);
+  double correct = 0, loss = 0, open = 0, tokens = 0;
+  for (int64_t step = 0; step < options.end_step; ++step) {
+    SLUICE_ASSIGN_OR_RETURN(const data::Batch loaded, loader.Next());
+    const ModelBatch images = ToModelBatch(loaded, {seed, 0}, model.vit()->pos_embed.options());
+    GateDecision decision;
+    const torch::Tensor logits =
+        gated ? model.EvalGated(images, &decision) : model.EvalDense(images);
+    correct += (logits.argmax(1) == images.labels).sum().item<double>();
+    loss += at::cross_entropy_loss(logits, images.labels, {}, at::Reduction::Sum).item<double>();
+    const auto all = static_cast<double>(loaded.count * model.vit()->config().patches());
+    tokens += all;
+    open += gated ? static_cast<double>(decision.tokens_open) : all;
+  }
+  torch::Tensor sums = torch::tensor(
+      {correct, loss, open, tokens, static_cast<double>(shard.size())}, torch::kDouble);
+  if (group.size() > 1) SLUICE_RETURN_IF_ERROR(group.Sum(sums));
+  const double* s = sums.data_ptr<double>();
+  return Evaluation{static_cast<int64_t>(s[4]), s[0] / s[4], s[1] / s[4], s[2] / s[3]};
+}
+
+}  // namespace sluice::train

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "worker/data/dataset.h"
+#include "worker/data/pipeline.h"
+#include "worker/dist/process_group.h"
+#include "worker/train/gated_model.h"
+
+namespace sluice::train {
+
+struct Evaluation {
+  int64_t images = 0;
+  double accuracy = 0.0;         // In [0, 1].
+  double loss = 0.0;             // Mean cross-entropy.
+  double activation_rate = 1.0;  // Open share of patch tokens.
+};
+
+// A loader's batch as tensors; images have the type and device of `like`.
+ModelBatch ToModelBatch(const data::Batch& batch, const gate::DrawKey& key,
+                        const torch::TensorOptions& like);
+
+// Evaluates every image of `dataset` once, shared out over the ranks, by `gated` or dense forwards
+// of at most `batch` images. Draws of the gate depend on seed and image only. A collective: all
+// ranks get the same result.
+absl::StatusOr<Evaluation> Evaluate(GatedModel& model, std::shared_ptr<const data::Dataset> dataset,
+                                    const data::PipelineConfig& pipeline, dist::Group& group,
+                                    int64_t batch, bool gated, uint64_t seed);
+
+}  // namespace sluice::train

@@ -1,0 +1,260 @@
+#include "worker/train/rank_main.h"
+
+#include <ATen/Context.h>
+#include <ATen/Parallel.h>
+
+#include <csignal>
+#include <filesystem>
+#include <functional>
+#include <iostream>
+#include <random>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "common/file.h"
+#include "common/log_line.h"
+#include "common/status.h"
+#include "worker/launch/rank_environment.h"
+#include "worker/launch/sidecar_process.h"
+#include "worker/train/trainer.h"
+
+namespace sluice::train {
+namespace {
+
+constexpr std::chrono::milliseconds kTelemetryGrace{5000};
+constexpr size_t kAddressBytes = 256;
+
+// Fixed threads and deterministic operators: the ground on which a resumed run is exact.
+void SetUpLibTorch(const config::TrainConfig& config, const launch::RankEnvironment& env) {
+  const auto processors = static_cast<int64_t>(std::max(1u, std::thread::hardware_concurrency()));
+  const int64_t ranks_here = std::max<int64_t>(1, std::min<int64_t>(env.world_size, config.nproc));
+  const int64_t threads = config.train.threads > 0 ? config.train.threads
+                                                   : std::max<int64_t>(1, processors / ranks_here);
+  at::set_num_threads(static_cast<int>(threads));
+  at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/true);
+  at::globalContext().setDeterministicFillUninitializedMemory(false);
+}
+
+absl::StatusOr<dist::Group> Join(const config::TrainConfig& config,
+                                 const launch::RankEnvironment& env, bool cuda) {
+  dist::GroupOptions options;
+  options.rank = env.rank;
+  options.size = env.world_size;
+  options.master_address = env.master_address;
+  options.master_port = env.master_port;
+  // Our launcher and torchrun's agent serve the store themselves.
+  const bool served = std::getenv("SLUICE_STORE_SERVED") != nullptr ||
+                      std::getenv("TORCHELASTIC_USE_AGENT_STORE") != nullptr;
+  options.host_store = env.rank == 0 && !served;
+  options.timeout_seconds = config.collective_timeout;
+  options.cuda = cuda;
+  return dist::Group::Join(options);
+}
+
+// Rank 0's text on every rank, at most kAddressBytes long.
+absl::StatusOr<std::string> ShareText(dist::Group& group, const std::string& text) {
+  std::vector<uint8_t> bytes(kAddressBytes, 0);
+  std::copy(text.begin(), text.end(), bytes.begin());
+  if (group.size() > 1) SLUICE_RETURN_IF_ERROR(group.Broadcast(bytes));
+  return std::string(bytes.begin(), std::find(bytes.begin(), bytes.end(), 0));
+}
+
+absl::Status CheckSameConfiguration(dist::Group& group, const config::TrainConfig& config) {
+  const auto mine = static_cast<int64_t>(std::hash<std::string>()(config::Fingerprint(config)));
+  SLUICE_ASSIGN_OR_RETURN(const std::vector<torch::Tensor> all,
+                          group.Gather(torch::tensor({mine}, torch::kLong)));
+  for (size_t r = 0; r < all.size(); ++r) {
+    if (all[r].item<int64_t>() != mine) {
+      return absl::InvalidArgumentError(absl::StrCat("rank ", r,
+                                                     " has another configuration than rank ",
+                                                     group.rank(), ": start all with the same"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+std::string RandomName() {
+  std::random_device device;
+  return absl::StrFormat("%08x%08x%08x", device(), device(), device());
+}
+
+// Everything that a rank holds for the length of a run, in the order in which it is built.
+class Rank {
+ public:
+  Rank(const config::TrainConfig& config, std::string config_toml,
+       const launch::RankEnvironment& env)
+      : config_(config), config_toml_(std::move(config_toml)), env_(env) {}
+
+  absl::Status Main() {
+    SLUICE_RETURN_IF_ERROR(Prepare());
+    SLUICE_RETURN_IF_ERROR(StartTelemetry());
+    absl::StatusOr<TrainReport> report = Train();
+    FinishTelemetry(report);
+    SLUICE_RETURN_IF_ERROR(report.status());
+    return group_->rank() == 0 ? WriteReport(*report) : absl::OkStatus();
+  }
+
+ private:
+  absl::Status Prepare() {
+    SLUICE_ASSIGN_OR_RETURN(device_, ResolveDevice(config_.device, env_.local_rank));
+    if (config_.train.batch < env_.world_size) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("train.batch is ", config_.train.batch,
+                       ", expected at least one image per rank: ", env_.world_size));
+    }
+    SLUICE_RETURN_IF_ERROR(MakeFolder(config_.run_folder));
+    SLUICE_ASSIGN_OR_RETURN(const model::VitConfig shape, config::ResolveModel(config_.model, 2));
+    SLUICE_ASSIGN_OR_RETURN(datasets_,
+                            OpenDatasets(config_.data, shape.channels, shape.image_size, {}));
+    const std::vector<std::string>& classes = datasets_.train->class_names();
+    SLUICE_ASSIGN_OR_RETURN(assembly_,
+                            Assemble(config_, static_cast<int64_t>(classes.size()), device_));
+    SLUICE_ASSIGN_OR_RETURN(group_, Join(config_, env_, device_.is_cuda()));
+    SLUICE_RETURN_IF_ERROR(CheckSameConfiguration(*group_, config_));
+    if (config_.resume) {
+      SLUICE_ASSIGN_OR_RETURN(std::optional<checkpoint::TrainState> state,
+                              Restore(config_, classes, assembly_));
+      if (state) {
+        state_ = *std::move(state);
+        ++state_.generation;
+        LogInfo(
+            absl::StrCat("goes on after step ", state_.step, " as generation ", state_.generation));
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  // The sidecar's address on every rank; rank 0 starts one if it is asked to.
+  absl::StatusOr<std::string> SidecarAddress() {
+    if (config_.sidecar == "off") return std::string();
+    if (config_.sidecar != "spawn") return config_.sidecar;
+    std::string address;
+    if (group_->rank() == 0) {
+      launch::SidecarOptions options;
+      options.state = (std::filesystem::path(config_.run_folder) / "sidecar").string();
+      SLUICE_ASSIGN_OR_RETURN(launch::SidecarProcess sidecar,
+                              launch::SidecarProcess::Start(options));
+      LogInfo(absl::StrCat("sidecar: metrics at http://", sidecar.http().ToString(), "/metrics"));
+      address = sidecar.grpc().ToString();
+      sidecar_.emplace(std::move(sidecar));
+    }
+    return ShareText(*group_, address);
+  }
+
+  absl::Status StartTelemetry() {
+    telemetry::PublisherConfig publisher;
+    SLUICE_ASSIGN_OR_RETURN(publisher.address, SidecarAddress());
+    SLUICE_ASSIGN_OR_RETURN(publisher.instance, ShareText(*group_, RandomName()));
+    publisher.run = config_.run;
+    publisher.rank = static_cast<uint32_t>(group_->rank());
+    publisher.world_size = static_cast<uint32_t>(group_->size());
+    publisher.generation = state_.generation;
+    publisher.start_step = state_.step;
+    if (env_.rank < static_cast<int>(state_.counters.size()))
+      publisher.start_counters = state_.counters[env_.rank];
+    publisher.in_force = state_.in_force;
+    publisher.stall_seconds = config_.stall_seconds;
+    if (config_.gate.mode != "dense") {
+      const double rate = config_.gate.rate;
+      publisher.gates.push_back({static_cast<uint32_t>(config_.gate.layer), config_.gate.scorer,
+                                 config_.gate.policy, config_.gate.threshold, rate});
+    }
+    publisher_ = std::make_unique<telemetry::Publisher>(publisher);
+    return publisher_->Start();
+  }
+
+  absl::StatusOr<dist::DirectiveAgreement> MakeAgreement() {
+    const auto in_folder = [this](const std::string& name) {
+      return (std::filesystem::path(config_.run_folder) / name).string();
+    };
+    dist::AgreementOptions options;
+    if (config_.gate.mode != "dense") options.layers = {static_cast<uint32_t>(config_.gate.layer)};
+    options.generation = state_.generation;
+    options.in_force = state_.in_force;
+    options.agreed_next = state_.agreed_next;
+    options.decision_log = in_folder("decisions.jsonl");
+    options.applied_log = in_folder(absl::StrCat("applied.rank", group_->rank(), ".jsonl"));
+    options.take_live = [this] { return publisher_->TakeDirective(); };
+    const bool has_log = std::filesystem::exists(options.decision_log);
+    if (!config_.directives.empty() || (config_.resume && has_log)) {
+      options.replay_is_own_log = config_.directives.empty();
+      const std::string& path =
+          options.replay_is_own_log ? options.decision_log : config_.directives;
+      SLUICE_ASSIGN_OR_RETURN(std::vector<telemetry::DecisionEntry> entries,
+                              telemetry::ReadDecisionLog(path));
+      options.replay.emplace(std::move(entries), state_.step);
+    }
+    return dist::DirectiveAgreement::Make(&*group_, std::move(options));
+  }
+
+  absl::StatusOr<TrainReport> Train() {
+    SLUICE_ASSIGN_OR_RETURN(dist::DirectiveAgreement agreement, MakeAgreement());
+    TrainerParts parts;
+    parts.config = &config_;
+    parts.config_toml = config_toml_;
+    parts.assembly = &assembly_;
+    parts.datasets = &datasets_;
+    parts.group = &*group_;
+    parts.agreement = &agreement;
+    parts.publisher = publisher_.get();
+    Trainer trainer(parts, state_);
+    return trainer.Run();
+  }
+
+  void FinishTelemetry(const absl::StatusOr<TrainReport>& report) {
+    telemetry::RunEnded ended;
+    if (report.ok()) {
+      ended.step = static_cast<uint64_t>(report->last_step);
+    } else {
+      ended.error = std::string(report.status().message());
+    }
+    if (const absl::Status status = publisher_->Finish(ended, kTelemetryGrace); !status.ok()) {
+      LogWarn(absl::StrCat("telemetry: ", status.message()));
+    }
+    if (sidecar_) {
+      if (const absl::Status status = sidecar_->Stop(kTelemetryGrace); !status.ok()) {
+        LogWarn(absl::StrCat("sidecar: ", status.message()));
+      }
+    }
+  }
+
+  absl::Status WriteReport(const TrainReport& report) {
+    SLUICE_RETURN_IF_ERROR(model::SaveWeights(
+        (std::filesystem::path(config_.run_folder) / "model.safetensors").string(),
+        assembly_.model->vit(), {{"format", "pt"}}));
+    const std::string json = ReportToJson(report);
+    if (config_.json == "-") {
+      std::cout << json << std::endl;
+      return absl::OkStatus();
+    }
+    return config_.json.empty() ? absl::OkStatus() : WriteFileAtomically(config_.json, json);
+  }
+
+  config::TrainConfig config_;
+  std::string config_toml_;
+  launch::RankEnvironment env_;
+  torch::Device device_ = torch::kCPU;
+  Datasets datasets_;
+  Assembly assembly_;
+  std::optional<dist::Group> group_;
+  checkpoint::TrainState state_;
+  std::optional<launch::SidecarProcess> sidecar_;
+  std::unique_ptr<telemetry::Publisher> publisher_;
+};
+
+}  // namespace
+
+absl::Status RankMain(const config::TrainConfig& config, const std::string& config_toml) {
+  SLUICE_ASSIGN_OR_RETURN(const launch::RankEnvironment env, launch::ReadRankEnvironment());
+  SetUpLibTorch(config, env);
+  std::signal(SIGTERM, [](int) { RequestStop(); });
+  std::signal(SIGINT, [](int) { RequestStop(); });
+  absl::Status status;
+  const absl::Status guarded =
+      dist::Guard("rank", [&] { status = Rank(config, config_toml, env).Main(); });
+  if (!guarded.ok()) status = guarded;
+  return Annotate(status, absl::StrCat("rank ", env.rank));
+}
+
+}  // namespace sluice::train

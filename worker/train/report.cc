@@ -1,0 +1,40 @@
+#include "worker/train/report.h"
+
+#include <nlohmann/json.hpp>
+
+namespace sluice::train {
+namespace {
+
+using nlohmann::json;
+
+json Optional(const std::optional<double>& value) { return value ? json(*value) : json(nullptr); }
+
+}  // namespace
+
+std::string ReportToJson(const TrainReport& r) {
+  json curve = json::array();
+  for (const CurvePoint& p : r.curve) {
+    curve.push_back({{"step", p.step},
+                     {"seconds", p.seconds},
+                     {"accuracy_dense", Optional(p.accuracy_dense)},
+                     {"accuracy_gated", Optional(p.accuracy_gated)}});
+  }
+  return json{{"run", r.run},
+              {"steps", r.steps},
+              {"last_step", r.last_step},
+              {"images", r.images},
+              {"seconds", r.seconds},
+              {"median_step_seconds", r.median_step_seconds},
+              {"activation_rate", r.activation_rate},
+              {"directive_version", r.directive_version},
+              {"directives_applied", r.directives_applied},
+              {"accuracy_dense", Optional(r.accuracy_dense)},
+              {"accuracy_gated", Optional(r.accuracy_gated)},
+              {"eval_activation_rate", r.eval_activation_rate},
+              {"checkpoint", r.checkpoint},
+              {"losses", r.losses},
+              {"curve", curve}}
+      .dump(2);
+}
+
+}  // namespace sluice::train

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace sluice::train {
+
+// One evaluation along the way.
+struct CurvePoint {
+  int64_t step = 0;
+  double seconds = 0.0;  // Spent in training steps until then.
+  std::optional<double> accuracy_dense;
+  std::optional<double> accuracy_gated;
+};
+
+// What a training run reports when it ends.
+struct TrainReport {
+  std::string run;
+  int64_t steps = 0;  // Steps of this process, and position at the end.
+  int64_t last_step = 0;
+  int64_t images = 0;    // Images of all ranks that entered a forward.
+  double seconds = 0.0;  // Spent in training steps: evaluation and checkpoints are not in it.
+  double median_step_seconds = 0.0;
+  double activation_rate = 1.0;  // Over the whole run.
+  uint64_t directive_version = 0;
+  int64_t directives_applied = 0;
+  std::optional<double> accuracy_dense;
+  std::optional<double> accuracy_gated;
+  double eval_activation_rate = 1.0;
+  std::string checkpoint;      // Path of the last one.
+  std::vector<double> losses;  // Per step of this process; only the first 100,000.
+  std::vector<CurvePoint> curve;
+};
+
+// The report as one JSON object.
+std::string ReportToJson(const TrainReport& report);
+
+}  // namespace sluice::train

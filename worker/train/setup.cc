@@ -1,0 +1,157 @@
+#include "worker/train/setup.h"
+
+#include <filesystem>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "common/log_line.h"
+#include "common/status.h"
+#include "worker/tensors/safetensors_file.h"
+
+namespace sluice::train {
+namespace {
+
+constexpr char kModelPrefix[] = "model.";
+
+bool HoldsCheckpoint(const tensors::SafetensorsFile& file) {
+  for (const std::string& name : file.names()) {
+    if (absl::StartsWith(name, kModelPrefix)) return true;
+  }
+  return false;
+}
+
+bool TrainsHead(const config::GateConfig& config) {
+  if (config.train_head != "auto") return config.train_head == "on";
+  return config.mode != "dense" && gate::NeedsHead(gate::ParseScorer(config.scorer).value());
+}
+
+// The uncertainty head of a checkpoint, if it stands at the same gate layer and has the same
+// classes.
+absl::Status LoadHead(const tensors::SafetensorsFile& file, GatedModel& model) {
+  for (auto& [name, parameter] : model.HeadParameters()) {
+    if (!file.Contains(name)) return absl::OkStatus();
+    SLUICE_ASSIGN_OR_RETURN(const tensors::TensorView view, file.Get(name));
+    SLUICE_ASSIGN_OR_RETURN(const torch::Tensor value, model::ToTensor(view));
+    if (value.sizes() != parameter.sizes()) {
+      LogWarn(absl::StrCat("'", name, "' has other classes: the uncertainty head starts anew"));
+      return absl::OkStatus();
+    }
+    const torch::NoGradGuard no_graph;
+    torch::Tensor(parameter).copy_(value);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckSame(const std::string& path, const checkpoint::TrainState& state,
+                       const config::TrainConfig& config,
+                       const std::vector<std::string>& class_names) {
+  const std::string expected = config::Fingerprint(config);
+  if (state.fingerprint != expected) {
+    return absl::InvalidArgumentError(absl::StrCat("checkpoint '", path,
+                                                   "' belongs to another configuration: it has ",
+                                                   state.fingerprint, ", this run has ", expected));
+  }
+  if (state.class_names != class_names) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("checkpoint '", path, "' has ", state.class_names.size(),
+                     " classes with other names than the ", class_names.size(), " of data.folder"));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<torch::Device> ResolveDevice(const std::string& name, int local_rank) {
+  const bool has_gpu = torch::cuda::is_available();
+  if (name == "cpu" || (name == "auto" && !has_gpu)) return torch::Device(torch::kCPU);
+  if (!has_gpu) {
+    return absl::InvalidArgumentError(
+        "device is 'cuda', but LibTorch finds no CUDA device here; expected cpu, auto, or a "
+        "machine with a GPU and the "
+        "preset cuda");
+  }
+  return torch::Device(torch::kCUDA,
+                       static_cast<c10::DeviceIndex>(local_rank % torch::cuda::device_count()));
+}
+
+GateSettings ResolveGate(const config::GateConfig& config) {
+  GateSettings settings;
+  settings.mode = config.mode == "compact" ? Mode::kCompact : Mode::kDense;
+  settings.layer = config.layer;
+  settings.scorer = gate::ParseScorer(config.scorer).value();
+  settings.policy = config::ResolvePolicy(config);
+  settings.train_head = TrainsHead(config);
+  return settings;
+}
+
+absl::StatusOr<Assembly> Assemble(const config::TrainConfig& config, int64_t classes,
+                                  const torch::Device& device) {
+  SLUICE_ASSIGN_OR_RETURN(const model::VitConfig vit, config::ResolveModel(config.model, classes));
+  Assembly assembly;
+  assembly.model =
+      std::make_unique<GatedModel>(vit, ResolveGate(config.gate), config.train.label_smoothing,
+                                   static_cast<uint64_t>(config.train.seed), device);
+  if (!config.model.init.empty()) {
+    SLUICE_RETURN_IF_ERROR(
+        LoadInitialWeights(config.model.init, config.model.replace_head, *assembly.model));
+  }
+  std::vector<torch::Tensor> parameters;
+  std::vector<ParameterShape> shapes;
+  for (const auto& [name, parameter] : assembly.model->Parameters()) {
+    parameters.push_back(parameter);
+    shapes.push_back({name, parameter.sizes().vec()});
+  }
+  const AdamWOptions options{config.train.beta1, config.train.beta2, config.train.epsilon,
+                             config.train.weight_decay};
+  assembly.optimizer =
+      std::make_unique<AdamW>(std::move(parameters), shapes, BuildGroups(vit, shapes), options);
+  return assembly;
+}
+
+absl::Status LoadInitialWeights(const std::string& path, bool replace_head, GatedModel& model) {
+  SLUICE_ASSIGN_OR_RETURN(const tensors::SafetensorsFile file,
+                          tensors::SafetensorsFile::Open(path));
+  const bool is_checkpoint = HoldsCheckpoint(file);
+  const model::LoadOptions options{is_checkpoint ? kModelPrefix : "", replace_head};
+  SLUICE_RETURN_IF_ERROR(
+      Annotate(model::LoadWeights(file, options, model.vit()), absl::StrCat("'", path, "'")));
+  return is_checkpoint ? LoadHead(file, model) : absl::OkStatus();
+}
+
+checkpoint::TrainTensors CheckpointTensors(Assembly& assembly) {
+  checkpoint::TrainTensors tensors;
+  tensors.model = model::NamedParameters(assembly.model->vit());
+  tensors.gate = assembly.model->HeadParameters();
+  AdamW& optimizer = *assembly.optimizer;
+  for (size_t i = 0; i < optimizer.shapes().size(); ++i) {
+    tensors.first_moments.emplace_back(optimizer.shapes()[i].name, optimizer.first_moments()[i]);
+    tensors.second_moments.emplace_back(optimizer.shapes()[i].name, optimizer.second_moments()[i]);
+  }
+  return tensors;
+}
+
+absl::StatusOr<std::optional<checkpoint::TrainState>> Restore(
+    const config::TrainConfig& config, const std::vector<std::string>& class_names,
+    Assembly& assembly) {
+  const std::vector<std::string> names = checkpoint::ListCheckpoints(config.run_folder);
+  if (names.empty()) return std::optional<checkpoint::TrainState>();
+  const std::string path = (std::filesystem::path(config.run_folder) / names.back()).string();
+  SLUICE_ASSIGN_OR_RETURN(const tensors::SafetensorsFile file,
+                          tensors::SafetensorsFile::Open(path));
+  SLUICE_ASSIGN_OR_RETURN(checkpoint::TrainState state, checkpoint::LoadState(file, path));
+  SLUICE_RETURN_IF_ERROR(CheckSame(path, state, config, class_names));
+  SLUICE_RETURN_IF_ERROR(
+      Annotate(checkpoint::LoadTensors(file, CheckpointTensors(assembly)), path));
+  AdamW& optimizer = *assembly.optimizer;
+  for (size_t g = 0; g < optimizer.groups().size(); ++g) {
+    const auto it = state.group_steps.find(optimizer.groups()[g].name);
+    if (it == state.group_steps.end()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("checkpoint '", path, "' has no group '", optimizer.groups()[g].name, "'"));
+    }
+    optimizer.group_steps()[g] = it->second;
+  }
+  return std::optional<checkpoint::TrainState>(std::move(state));
+}
+
+}  // namespace sluice::train

@@ -1,0 +1,127 @@
+#include "worker/train/train_step.h"
+
+#include <cmath>
+
+#include "absl/strings/str_cat.h"
+#include "common/log_line.h"
+#include "common/status.h"
+#include "worker/gate/score_stats.h"
+#include "worker/train/evaluate.h"
+
+namespace sluice::train {
+namespace {
+
+// Steps in a row with a gradient that is not finite, after which the run is given up.
+constexpr int kMostBadSteps = 10;
+
+std::vector<std::string> Names(const std::vector<ParameterShape>& shapes) {
+  std::vector<std::string> names;
+  for (const ParameterShape& shape : shapes) names.push_back(shape.name);
+  return names;
+}
+
+}  // namespace
+
+TrainStep::TrainStep(GatedModel* model, AdamW* optimizer, dist::Group* group,
+                     dist::DirectiveAgreement* agreement, data::Loader* loader,
+                     const StepOptions& options)
+    : model_(model),
+      optimizer_(optimizer),
+      group_(group),
+      agreement_(agreement),
+      loader_(loader),
+      options_(options),
+      reducer_(*group, optimizer->parameters(), Names(optimizer->shapes())),
+      exchange_(*group) {}
+
+void TrainStep::Count(const GateDecision& decision, const ModelBatch& batch,
+                      dist::ControlInput& input, Counters& counters) {
+  const int64_t images = batch.images.size(0);
+  input.images += images;
+  input.images_open += decision.images_open;
+  input.tokens += images * model_->vit()->config().patches();
+  input.tokens_open += decision.tokens_open;
+  counters.images_open += decision.images_open;
+  counters.images_skipped += images - decision.images_open;
+  if (!decision.scores.empty()) {
+    gate::AddToCounters(decision.scores, decision.open, counters.layers[0]);
+    counters.gate_decision.Add(decision.micros);
+  }
+}
+
+absl::Status TrainStep::RunMicroStep(int64_t step, int64_t micro, dist::ControlInput& input,
+                                     Counters& counters) {
+  const bool is_last = micro + 1 == options_.accumulate;
+  SLUICE_ASSIGN_OR_RETURN(const data::Batch loaded, loader_->Next());
+  const uint64_t draw = static_cast<uint64_t>((step - 1) * options_.accumulate + micro);
+  TrainPass pass;
+  SLUICE_RETURN_IF_ERROR(dist::Guard("forward", [&] {
+    const ModelBatch batch =
+        ToModelBatch(loaded, {options_.seed, draw}, model_->vit()->pos_embed.options());
+    pass = model_->TrainForward(batch, [&](const GateDecision& decision) {
+      Count(decision, batch, input, counters);
+      if (is_last) exchange_.Start(input);
+    });
+    loss_sum_ += pass.loss_sum.item<double>();
+    correct_ += pass.correct.item<double>();
+    if (is_last) exchange_.StartStatistics({loss_sum_, correct_});
+  }));
+  return reducer_.Backward(pass.loss, is_last);
+}
+
+absl::Status TrainStep::Update(int64_t step, StepOutcome& outcome) {
+  if (outcome.control.images_open == 0)
+    return absl::OkStatus();  // Nothing changes; the schedule goes on.
+  const double image_scale = 1.0 / static_cast<double>(outcome.control.images_open);
+  const double norm = optimizer_->ImageGradientNorm(image_scale);
+  outcome.gradient_norm = norm;
+  if (!std::isfinite(norm)) {
+    LogWarn(
+        absl::StrCat("step ", step, ": the gradient's norm is ", norm, ", the step is left out"));
+    if (++bad_steps_ < kMostBadSteps) return absl::OkStatus();
+    return absl::AbortedError(absl::StrCat("the gradient was not finite in ", kMostBadSteps,
+                                           " steps in a row, last ", step,
+                                           ": lower train.lr, or look at the images"));
+  }
+  bad_steps_ = 0;
+  const double clip = options_.clip > 0.0 && norm > options_.clip ? options_.clip / norm : 1.0;
+  StepScales scales;
+  scales.lr = outcome.learning_rate;
+  scales.head_lr = outcome.learning_rate * options_.head_lr;
+  scales.image_scale = image_scale * clip;
+  scales.token_scale = 1.0 / static_cast<double>(outcome.control.tokens);
+  if (agreement_->in_force()) {
+    for (const GroupScale& scale : agreement_->in_force()->group_scales)
+      scales.update_scales[scale.group] = scale.scale;
+  }
+  optimizer_->Step(scales);
+  outcome.updated = true;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<StepOutcome> TrainStep::Run(int64_t step, bool stop, Counters& counters) {
+  loss_sum_ = correct_ = 0.0;
+  dist::ControlInput input;
+  input.stop = stop;
+  agreement_->FillControl(step, input);
+  optimizer_->ZeroGradients();
+  for (int64_t micro = 0; micro < options_.accumulate; ++micro) {
+    SLUICE_RETURN_IF_ERROR(RunMicroStep(step, micro, input, counters));
+  }
+  StepOutcome outcome;
+  SLUICE_ASSIGN_OR_RETURN(outcome.control, exchange_.Finish());
+  outcome.learning_rate = options_.schedule.At(step);
+  if (outcome.control.images_open > 0) {
+    outcome.loss = exchange_.statistics()[0] / static_cast<double>(outcome.control.images_open);
+    outcome.accuracy = exchange_.statistics()[1] / static_cast<double>(outcome.control.images_open);
+  }
+  // First the check of versions: ranks that disagree must not change parameters.
+  SLUICE_RETURN_IF_ERROR(agreement_->AwaitDurable());
+  SLUICE_RETURN_IF_ERROR(agreement_->Accept(step, outcome.control));
+  SLUICE_RETURN_IF_ERROR(Update(step, outcome));
+  ++counters.steps;
+  counters.backward_steps += outcome.updated ? 1 : 0;
+  return outcome;
+}
+
+}  // namespace sluice::train

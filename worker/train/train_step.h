@@ -1,0 +1,70 @@
+#pragma once
+
+#include <torch/torch.h>
+
+#include <cstdint>
+#include <optional>
+
+#include "common/counters.h"
+#include "worker/data/loader.h"
+#include "worker/dist/control.h"
+#include "worker/dist/directive_agreement.h"
+#include "worker/dist/grad_reducer.h"
+#include "worker/train/adamw.h"
+#include "worker/train/gated_model.h"
+#include "worker/train/schedule.h"
+
+namespace sluice::train {
+
+struct StepOptions {
+  int64_t accumulate = 1;
+  double clip = 1.0;     // 0 does not clip.
+  double head_lr = 1.0;  // Factor on the learning rate of the uncertainty head.
+  uint64_t seed = 0;
+  LearningRateSchedule schedule;
+};
+
+// What a step did, the same on all ranks but `local_*`.
+struct StepOutcome {
+  dist::ControlResult control;
+  std::optional<double> loss;  // Mean over the open images of all ranks.
+  std::optional<double> accuracy;
+  std::optional<double> gradient_norm;  // Before clipping.
+  double learning_rate = 0.0;
+  bool updated = false;  // Parameters changed.
+};
+
+// One training step of one rank: forward to the gate, control sums, the rest, backward with the
+// gradient's sums, update. The loss is a sum over open images; its gradient is divided by the open
+// images of all ranks in the optimizer, so that R ranks have the gradient of one process with the
+// concatenated batch and the control sum overlaps the backward too.
+class TrainStep {
+ public:
+  TrainStep(GatedModel* model, AdamW* optimizer, dist::Group* group,
+            dist::DirectiveAgreement* agreement, data::Loader* loader, const StepOptions& options);
+
+  // Runs step `step` (from 1); `stop` is this rank's wish to end. Adds to `counters`.
+  absl::StatusOr<StepOutcome> Run(int64_t step, bool stop, Counters& counters);
+
+ private:
+  // Forward and backward of a micro-step; the last one exchanges sums.
+  absl::Status RunMicroStep(int64_t step, int64_t micro, dist::ControlInput& input,
+                            Counters& counters);
+  void Count(const GateDecision& decision, const ModelBatch& batch, dist::ControlInput& input,
+             Counters& counters);
+  absl::Status Update(int64_t step, StepOutcome& outcome);
+
+  GatedModel* model_;
+  AdamW* optimizer_;
+  dist::Group* group_;
+  dist::DirectiveAgreement* agreement_;
+  data::Loader* loader_;
+  StepOptions options_;
+  dist::GradReducer reducer_;
+  dist::ControlExchange exchange_;
+  double loss_sum_ = 0.0;
+  double correct_ = 0.0;
+  int bad_steps_ = 0;
+};
+
+}  // namespace sluice::train

@@ -1,0 +1,261 @@
+#include "worker/train/trainer.h"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstring>
+#include <filesystem>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "common/log_line.h"
+#include "common/status.h"
+#include "worker/data/sampler.h"
+#include "worker/dist/fault.h"
+#include "worker/train/evaluate.h"
+
+namespace sluice::train {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr size_t kMostLosses = 100'000;
+
+std::atomic<bool> stop_requested{false};
+
+double Seconds(Clock::time_point since) {
+  return std::chrono::duration<double>(Clock::now() - since).count();
+}
+
+double Median(std::vector<double> values) {
+  if (values.empty()) return 0.0;
+  std::nth_element(values.begin(), values.begin() + values.size() / 2, values.end());
+  return values[values.size() / 2];
+}
+
+// Every rank's counters on every rank.
+absl::StatusOr<std::vector<Counters>> GatherCounters(dist::Group& group, const Counters& counters) {
+  if (group.size() == 1) return std::vector<Counters>{counters};
+  torch::Tensor bytes = torch::empty({static_cast<int64_t>(sizeof(Counters))}, torch::kByte);
+  std::memcpy(bytes.data_ptr(), &counters, sizeof(Counters));
+  SLUICE_ASSIGN_OR_RETURN(const std::vector<torch::Tensor> all, group.Gather(bytes));
+  std::vector<Counters> result(all.size());
+  for (size_t r = 0; r < all.size(); ++r) {
+    std::memcpy(static_cast<void*>(&result[r]), all[r].data_ptr(), sizeof(Counters));
+  }
+  return result;
+}
+
+}  // namespace
+
+void RequestStop() { stop_requested.store(true); }
+
+Trainer::Trainer(const TrainerParts& parts, checkpoint::TrainState state)
+    : parts_(parts),
+      state_(std::move(state)),
+      progress_(parts.group->rank() == 0 ? parts.config->progress_seconds : 0.0, Clock::now()) {
+  const config::TrainConfig& config = *parts_.config;
+  const int rank = parts_.group->rank();
+  if (rank < static_cast<int>(state_.counters.size())) counters_ = state_.counters[rank];
+  if (config.gate.mode != "dense") {
+    counters_.layer_count = 1;
+    counters_.layers[0].layer = static_cast<uint32_t>(config.gate.layer);
+  }
+  eval_pipeline_ = config::ResolvePipeline(config, false).value();
+  loader_ = MakeLoader();
+  step_ =
+      std::make_unique<TrainStep>(parts_.assembly->model.get(), parts_.assembly->optimizer.get(),
+                                  parts_.group, parts_.agreement, loader_.get(), MakeStepOptions());
+  report_.run = config.run;
+  if (parts_.agreement->in_force()) ApplyDirective(*parts_.agreement->in_force());
+}
+
+std::unique_ptr<data::Loader> Trainer::MakeLoader() const {
+  const config::TrainConfig& config = *parts_.config;
+  auto sampler = std::make_shared<data::Sampler>(
+      static_cast<uint64_t>(config.train.seed), parts_.datasets->train->size(), config.train.batch);
+  data::LoaderOptions options;
+  options.threads = static_cast<int>(config.data.threads);
+  options.prefetch = static_cast<int>(config.data.prefetch);
+  options.first_step = static_cast<int64_t>(state_.step) * config.train.accumulate;
+  options.end_step = config.train.steps * config.train.accumulate;
+  const int rank = parts_.group->rank(), size = parts_.group->size();
+  const auto plan = [sampler, rank, size](int64_t step) {
+    return data::BatchPlan{sampler->EpochOf(step), sampler->RankBatch(step, rank, size)};
+  };
+  return std::make_unique<data::Loader>(
+      parts_.datasets->train, config::ResolvePipeline(config, true).value(), plan, options);
+}
+
+StepOptions Trainer::MakeStepOptions() const {
+  const config::OptimConfig& train = parts_.config->train;
+  StepOptions options;
+  options.accumulate = train.accumulate;
+  options.clip = train.clip;
+  options.head_lr = parts_.config->gate.head_lr;
+  options.seed = static_cast<uint64_t>(train.seed);
+  options.schedule = {train.lr, train.min_lr_ratio, train.warmup_steps, train.steps};
+  return options;
+}
+
+void Trainer::ApplyDirective(const Directive& directive) {
+  gate::Policy& policy = parts_.assembly->model->settings().policy;
+  if (!directive.layers.empty()) {
+    policy.threshold = directive.layers[0].threshold;
+    const bool by_rate = policy.kind != gate::PolicyKind::kThreshold;
+    if (by_rate && directive.layers[0].target_rate > 0.0)
+      policy.rate = directive.layers[0].target_rate;
+  }
+  parts_.publisher->SetInForce(directive);
+  report_.directive_version = directive.version;
+}
+
+void Trainer::Publish(int64_t step, const StepOutcome& outcome, double seconds) {
+  counters_.step.Add(static_cast<uint64_t>(seconds * 1e6));
+  const gate::Policy& policy = parts_.assembly->model->settings().policy;
+  GateSnapshot snapshot;
+  snapshot.first_step = snapshot.last_step = static_cast<uint64_t>(step);
+  snapshot.counters = counters_;
+  snapshot.layers[0] = {counters_.layers[0].layer, policy.threshold, parts_.config->gate.rate};
+  snapshot.directive_version = parts_.agreement->version();
+  snapshot.loss = outcome.loss;
+  snapshot.train_accuracy = outcome.accuracy;
+  snapshot.learning_rate = outcome.learning_rate;
+  snapshot.gradient_norm = outcome.gradient_norm;
+  snapshot.images_per_second =
+      static_cast<double>(parts_.config->train.batch * parts_.config->train.accumulate) /
+      std::max(timer_.seconds_per_step(), 1e-9);
+  snapshot.rate_alerts_silent = counters_.layer_count == 0;
+  snapshot.accuracy_dense = report_.accuracy_dense;
+  snapshot.accuracy_gated = report_.accuracy_gated;
+  parts_.publisher->Publish(snapshot);
+}
+
+void Trainer::ShowProgress(int64_t step, const StepOutcome& outcome) {
+  const int64_t total = parts_.config->train.steps;
+  if (!progress_.IsDue(Clock::now(), step == total)) return;
+  ProgressSample sample;
+  sample.step = step;
+  sample.total_steps = total;
+  sample.images_per_second =
+      static_cast<double>(parts_.config->train.batch * parts_.config->train.accumulate) /
+      timer_.seconds_per_step();
+  sample.loss = outcome.loss;
+  sample.activation_rate = static_cast<double>(outcome.control.tokens_open) /
+                           static_cast<double>(outcome.control.tokens);
+  sample.threshold = parts_.assembly->model->settings().policy.threshold;
+  sample.learning_rate = outcome.learning_rate;
+  sample.directive_version = parts_.agreement->version();
+  LogInfo(ProgressLine(sample, timer_.seconds_per_step()));
+}
+
+absl::Status Trainer::RunStep(int64_t step) {
+  const auto start = Clock::now();
+  if (dist::FaultFires("abort", parts_.group->rank(), static_cast<uint64_t>(step))) std::_Exit(137);
+  if (const std::optional<Directive> directive =
+          parts_.agreement->Begin(static_cast<uint64_t>(step))) {
+    ApplyDirective(*directive);
+    ++report_.directives_applied;
+    if (parts_.group->rank() == 0) {
+      parts_.publisher->Send(
+          telemetry::DirectiveApplied{directive->version, static_cast<uint64_t>(step)});
+    }
+  }
+  SLUICE_ASSIGN_OR_RETURN(const StepOutcome outcome,
+                          step_->Run(step, stop_requested.load(), counters_));
+  const double seconds = Seconds(start);
+  timer_.Add(seconds);
+  step_seconds_.push_back(seconds);
+  state_.train_seconds += seconds;
+  state_.step = static_cast<uint64_t>(step);
+  tokens_ += outcome.control.tokens;
+  tokens_open_ += outcome.control.tokens_open;
+  report_.images += outcome.control.images;
+  if (report_.losses.size() < kMostLosses) report_.losses.push_back(outcome.loss.value_or(0.0));
+  stop_ = outcome.control.stop || step == parts_.config->stop_after;
+  Publish(step, outcome, seconds);
+  ShowProgress(step, outcome);
+  return absl::OkStatus();
+}
+
+absl::Status Trainer::EvaluateNow(int64_t step) {
+  const config::TrainConfig& config = *parts_.config;
+  CurvePoint point;
+  point.step = step;
+  point.seconds = state_.train_seconds;
+  for (const bool gated : {false, true}) {
+    if (config.eval_mode != "both" && gated != (config.eval_mode == "gated")) continue;
+    SLUICE_ASSIGN_OR_RETURN(
+        const Evaluation result,
+        Evaluate(*parts_.assembly->model, parts_.datasets->eval, eval_pipeline_, *parts_.group,
+                 config.eval_batch, gated, static_cast<uint64_t>(config.train.seed)));
+    (gated ? point.accuracy_gated : point.accuracy_dense) = result.accuracy;
+    if (gated) report_.eval_activation_rate = result.activation_rate;
+    LogInfo(absl::StrCat("step ", step, ": accuracy ",
+                         absl::StrFormat("%.2f", 100 * result.accuracy), " % (",
+                         gated ? "gated" : "dense", " evaluation, ", result.images,
+                         " images, loss ", absl::StrFormat("%.4f", result.loss), ")"));
+  }
+  report_.accuracy_dense = point.accuracy_dense;
+  report_.accuracy_gated = point.accuracy_gated;
+  report_.curve.push_back(point);
+  return absl::OkStatus();
+}
+
+absl::Status Trainer::Checkpoint(int64_t step) {
+  if (last_checkpoint_ == step) return absl::OkStatus();
+  last_checkpoint_ = step;
+  // What the checkpoint says of decisions must be in the decision log.
+  SLUICE_RETURN_IF_ERROR(parts_.agreement->AwaitDurable());
+  SLUICE_ASSIGN_OR_RETURN(state_.counters, GatherCounters(*parts_.group, counters_));
+  const config::TrainConfig& config = *parts_.config;
+  if (parts_.group->rank() != 0) return absl::OkStatus();
+  const auto start = Clock::now();
+  state_.fingerprint = config::Fingerprint(config);
+  state_.in_force = parts_.agreement->in_force();
+  state_.agreed_next = parts_.agreement->agreed_next();
+  state_.decision_position = static_cast<uint64_t>(step) + (state_.agreed_next ? 1 : 0);
+  const AdamW& optimizer = *parts_.assembly->optimizer;
+  for (size_t g = 0; g < optimizer.groups().size(); ++g) {
+    state_.group_steps[optimizer.groups()[g].name] = parts_.assembly->optimizer->group_steps()[g];
+  }
+  state_.class_names = parts_.datasets->train->class_names();
+  state_.mean = config.data.mean;
+  state_.std = config.data.std;
+  state_.config_toml = parts_.config_toml;
+  const std::string name = checkpoint::CheckpointName(state_.step);
+  report_.checkpoint = (std::filesystem::path(config.run_folder) / name).string();
+  SLUICE_RETURN_IF_ERROR(Annotate(
+      checkpoint::SaveCheckpoint(report_.checkpoint, state_, CheckpointTensors(*parts_.assembly)),
+      "save checkpoint"));
+  std::error_code error;
+  const auto bytes = std::filesystem::file_size(report_.checkpoint, error);
+  parts_.publisher->Send(telemetry::CheckpointSaved{state_.step, name, error ? 0 : bytes,
+                                                    static_cast<uint64_t>(Seconds(start) * 1e6)});
+  return checkpoint::PruneCheckpoints(config.run_folder, config.checkpoint_keep);
+}
+
+absl::StatusOr<TrainReport> Trainer::Run() {
+  const config::TrainConfig& config = *parts_.config;
+  const auto is_due = [](int64_t step, int64_t every) { return every > 0 && step % every == 0; };
+  const auto first = static_cast<int64_t>(state_.step) + 1;
+  for (int64_t step = first; step <= config.train.steps && !stop_; ++step) {
+    SLUICE_RETURN_IF_ERROR(RunStep(step));
+    const bool ends = stop_ || step == config.train.steps;
+    if (is_due(step, config.eval_every) && !ends) SLUICE_RETURN_IF_ERROR(EvaluateNow(step));
+    if (is_due(step, config.checkpoint_every)) SLUICE_RETURN_IF_ERROR(Checkpoint(step));
+  }
+  const auto last = static_cast<int64_t>(state_.step);
+  SLUICE_RETURN_IF_ERROR(Checkpoint(last));
+  SLUICE_RETURN_IF_ERROR(EvaluateNow(last));
+  report_.steps = static_cast<int64_t>(step_seconds_.size());
+  report_.last_step = last;
+  report_.seconds = state_.train_seconds;
+  report_.median_step_seconds = Median(step_seconds_);
+  report_.activation_rate =
+      tokens_ > 0 ? static_cast<double>(tokens_open_) / static_cast<double>(tokens_) : 1.0;
+  report_.directive_version = parts_.agreement->version();
+  return report_;
+}
+
+}  // namespace sluice::train

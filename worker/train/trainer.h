@@ -1,0 +1,69 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "common/snapshot.h"
+#include "worker/checkpoint/checkpoint.h"
+#include "worker/config/train_config.h"
+#include "worker/dist/directive_agreement.h"
+#include "worker/dist/process_group.h"
+#include "worker/telemetry/publisher.h"
+#include "worker/train/progress.h"
+#include "worker/train/report.h"
+#include "worker/train/setup.h"
+#include "worker/train/train_step.h"
+
+namespace sluice::train {
+
+// What a rank trains with; the trainer borrows all of it.
+struct TrainerParts {
+  const config::TrainConfig* config = nullptr;
+  std::string config_toml;
+  Assembly* assembly = nullptr;
+  const Datasets* datasets = nullptr;
+  dist::Group* group = nullptr;
+  dist::DirectiveAgreement* agreement = nullptr;
+  telemetry::Publisher* publisher = nullptr;
+};
+
+// The loop of one rank: steps, telemetry, evaluations and checkpoints. All ranks run it in step.
+class Trainer {
+ public:
+  // `state` is where to go on from: a checkpoint's, or a fresh one of step 0.
+  Trainer(const TrainerParts& parts, checkpoint::TrainState state);
+
+  // Runs up to the last step, or until a stop that all ranks agreed on; ends with an evaluation and
+  // a checkpoint.
+  absl::StatusOr<TrainReport> Run();
+
+ private:
+  absl::Status RunStep(int64_t step);
+  void ApplyDirective(const Directive& directive);
+  void Publish(int64_t step, const StepOutcome& outcome, double seconds);
+  void ShowProgress(int64_t step, const StepOutcome& outcome);
+  absl::Status EvaluateNow(int64_t step);
+  absl::Status Checkpoint(int64_t step);
+  std::unique_ptr<data::Loader> MakeLoader() const;
+  StepOptions MakeStepOptions() const;
+
+  TrainerParts parts_;
+  checkpoint::TrainState state_;
+  Counters counters_;  // Of this rank.
+  data::PipelineConfig eval_pipeline_;
+  std::unique_ptr<data::Loader> loader_;
+  std::unique_ptr<TrainStep> step_;
+  ProgressClock progress_;
+  StepTimer timer_;
+  TrainReport report_;
+  std::vector<double> step_seconds_;
+  int64_t tokens_ = 0;
+  int64_t tokens_open_ = 0;
+  int64_t last_checkpoint_ = -1;
+  bool stop_ = false;
+};
+
+// Asks the running trainer to stop after its step, on all ranks; safe in a signal handler.
+void RequestStop();
+
+}  // namespace sluice::train
