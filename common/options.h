@@ -25,6 +25,7 @@ class OptionSet {
   void Integer(const std::string& name, int64_t* value, int64_t low, int64_t high,
                const std::string& help);
   void Text(const std::string& name, std::string* value, const std::string& help);
+  // `--NAME` alone is true; `--NAME=false` and `--NAME false` are accepted as well.
   void Flag(const std::string& name, bool* value, const std::string& help);
   void Choice(const std::string& name, std::string* value, const std::vector<std::string>& allowed,
               const std::string& help);
