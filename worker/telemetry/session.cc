@@ -55,15 +55,20 @@ void Session::Step(Time now) {
   if (stream_ != nullptr) {
     // The stream breaks after its last message was read, so that none is overlooked.
     const bool broken = stream_->broken();
-    while (auto message = stream_->Read()) Receive(*message, now);
-    if (broken) {
-      Disconnect(now);
-    } else {
-      Watch(now);
-    }
+    ReadAll(now);
+    if (stream_ != nullptr && broken) Disconnect(now);
   }
+  if (stream_ != nullptr) Watch(now);
   if (stream_ == nullptr && !half_closed_ && now >= next_attempt_) Connect(now);
   if (stream_ != nullptr) WriteNext(now);
+}
+
+void Session::ReadAll(Time now) {
+  while (stream_ != nullptr) {  // A refused Hello ends it.
+    const auto message = stream_->Read();
+    if (!message.has_value()) return;
+    Receive(*message, now);
+  }
 }
 
 void Session::Connect(Time now) {

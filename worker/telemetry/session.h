@@ -50,6 +50,7 @@ class Session {
   void FillStats(PublisherStats& stats) const;
 
  private:
+  void ReadAll(Time now);
   void Connect(Time now);
   void Disconnect(Time now);
   void Watch(Time now);
