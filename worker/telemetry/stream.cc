@@ -23,6 +23,13 @@ std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address) {
   return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
 }
 
+// Keeps the first channel of the process for good. gRPC 1.51 stops its callback threads with the
+// last channel that used them, and that may happen on such a thread itself, when the stream is
+// released in OnDone: it then aborts ("ref_counted.h: assertion failed: prior > 0").
+void KeepCallbackThreads(const std::shared_ptr<grpc::Channel>& channel) {
+  [[maybe_unused]] static const auto* const kept = new std::shared_ptr<grpc::Channel>(channel);
+}
+
 }  // namespace
 
 std::shared_ptr<Stream> Stream::Open(const std::string& address, std::shared_ptr<Wakeup> wakeup) {
@@ -33,7 +40,9 @@ std::shared_ptr<Stream> Stream::Open(const std::string& address, std::shared_ptr
 }
 
 void Stream::Begin(const std::string& address) {
-  stub_ = v1::Telemetry::NewStub(MakeChannel(address));
+  const std::shared_ptr<grpc::Channel> channel = MakeChannel(address);
+  KeepCallbackThreads(channel);
+  stub_ = v1::Telemetry::NewStub(channel);
   stub_->async()->Stream(&context_, this);
   // The owner starts operations from outside of reactions: the hold keeps gRPC from being done
   // before Close().
