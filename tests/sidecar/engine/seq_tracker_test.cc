@@ -1,0 +1,55 @@
+#include "sidecar/engine/seq_tracker.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <random>
+#include <vector>
+
+namespace sluice::sidecar {
+namespace {
+
+TEST(SeqTracker, NothingIsDurableBeyondAGap) {
+  SeqTracker seqs;
+  EXPECT_TRUE(seqs.Take(1));
+  EXPECT_TRUE(seqs.Take(3));
+  EXPECT_EQ(seqs.durable(), 1u);
+  EXPECT_TRUE(seqs.Take(2));
+  EXPECT_EQ(seqs.durable(), 3u);
+}
+
+TEST(SeqTracker, DuplicatesAreKnown) {
+  SeqTracker seqs(5);
+  EXPECT_FALSE(seqs.Take(5));
+  EXPECT_TRUE(seqs.Take(7));
+  EXPECT_FALSE(seqs.Take(7));
+}
+
+TEST(SeqTracker, AnyOrderEndsAtTheLast) {
+  for (uint32_t seed = 1; seed <= 20; ++seed) {
+    std::vector<uint64_t> order(40);
+    for (size_t i = 0; i < order.size(); ++i) order[i] = i + 1;
+    std::shuffle(order.begin(), order.end(), std::mt19937(seed));
+    SeqTracker seqs;
+    for (uint64_t seq : order) EXPECT_TRUE(seqs.Take(seq)) << "seed " << seed;
+    EXPECT_EQ(seqs.durable(), 40u) << "seed " << seed;
+  }
+}
+
+TEST(SeqTracker, AStreamThatBeginsLaterGivesUpWhatIsGone) {
+  SeqTracker seqs(3);
+  seqs.StartStream();
+  EXPECT_TRUE(seqs.Take(10));
+  EXPECT_EQ(seqs.durable(), 10u);
+}
+
+TEST(SeqTracker, AGapIsGivenUpAfterPatience) {
+  SeqTracker seqs;
+  for (uint64_t seq = 2; seq <= SeqTracker::kGapPatience + 1; ++seq) seqs.Take(seq);
+  EXPECT_EQ(seqs.durable(), 0u);
+  seqs.Take(SeqTracker::kGapPatience + 2);
+  EXPECT_EQ(seqs.durable(), SeqTracker::kGapPatience + 2);
+}
+
+}  // namespace
+}  // namespace sluice::sidecar

@@ -1,0 +1,132 @@
+#include "sidecar/store/store.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "common/file.h"
+#include "tests/sidecar/testing/fakes.h"
+
+namespace sluice::sidecar {
+namespace {
+
+using ::testing::HasSubstr;
+
+class StoreTest : public ::testing::Test {
+ protected:
+  StoreTest() { std::filesystem::remove_all(folder_); }
+  ~StoreTest() override { std::filesystem::remove_all(folder_); }
+
+  static Changes SomeChanges() {
+    Changes changes;
+    RunRecord run;
+    run.run = "r";
+    run.world_size = 2;
+    run.epoch = 3;
+    run.holder = "i";
+    run.window_end = 20;
+    run.gates = {{testing::kLayer, "head", "threshold", 0.3, 0.25}};
+    ReconcileSteering(run);
+    run.steering[0].ema_mean = 0.1 + 0.2;
+    run.newest.loss = 1.0 / 3.0;
+    run.probe_deltas["old"] = 0.01;
+    run.in_force = Directive{};
+    run.in_force->version = 7;
+    changes.runs.push_back(run);
+    RankRecord rank;
+    rank.run = "r";
+    rank.rank = 1;
+    rank.epoch = 3;
+    rank.incarnation = 1700000000000000000u;
+    rank.seq = 25;
+    rank.last_step = 25;
+    rank.counters = testing::CountersAt(25);
+    rank.marks[20] = {20, testing::CountersAt(20)};
+    changes.ranks.push_back(rank);
+    WindowRecord window;
+    window.run = "r";
+    window.first_step = 11;
+    window.last_step = 20;
+    window.layers.push_back({testing::kLayer, 0.3, 0.25, 0.5, 0.5, 0.0, 0.4});
+    window.reason = "because";
+    changes.windows.push_back(window);
+    changes.directives.push_back(*run.in_force);
+    changes.decisions.push_back(DecisionRecord{});
+    changes.events.push_back({"r", {"probe", "old", 20, "{}", 0.01, false}});
+    return changes;
+  }
+
+  const std::string folder_ =
+      (std::filesystem::temp_directory_path() / ("sluice_store_" + std::to_string(getpid())))
+          .string();
+};
+
+TEST_F(StoreTest, WhatWasCommittedIsReadBackExactly) {
+  const Changes changes = SomeChanges();
+  {
+    auto store = Store::Open(folder_);
+    ASSERT_TRUE(store.ok()) << store.status();
+    ASSERT_TRUE(store->Commit(changes).ok());
+    ASSERT_TRUE(store->Commit(changes).ok());
+  }
+  auto store = Store::Open(folder_);
+  ASSERT_TRUE(store.ok()) << store.status();
+  const auto state = store->Load(1);
+  ASSERT_TRUE(state.ok()) << state.status();
+  EXPECT_EQ(state->runs, changes.runs);
+  EXPECT_EQ(state->ranks, changes.ranks);
+  EXPECT_EQ(state->windows, changes.windows);
+}
+
+TEST_F(StoreTest, ASecondSidecarIsTurnedAway) {
+  const auto first = Store::Open(folder_);
+  ASSERT_TRUE(first.ok());
+  EXPECT_THAT(std::string(Store::Open(folder_).status().message()),
+              HasSubstr("in use by another sidecar"));
+}
+
+TEST_F(StoreTest, ACorruptFileIsRefusedAndLeftAlone) {
+  ASSERT_TRUE(MakeFolder(folder_).ok());
+  const std::string garbage(4096, 'x');
+  ASSERT_TRUE(WriteFileAtomically(folder_ + "/sluice.db", garbage).ok());
+  const absl::Status status = Store::Open(folder_).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+  EXPECT_THAT(std::string(status.message()), HasSubstr(folder_ + "/sluice.db"));
+  EXPECT_EQ(*ReadFile(folder_ + "/sluice.db"), garbage);
+}
+
+TEST_F(StoreTest, ATruncatedFileIsRefused) {
+  {
+    auto store = Store::Open(folder_);
+    ASSERT_TRUE(store.ok());
+    ASSERT_TRUE(store->Commit(SomeChanges()).ok());
+  }
+  const std::string path = folder_ + "/sluice.db";
+  std::filesystem::resize_file(path, std::filesystem::file_size(path) / 2);
+  EXPECT_FALSE(Store::Open(folder_).ok());
+}
+
+TEST_F(StoreTest, AFileOfAnotherProgramIsRefused) {
+  ASSERT_TRUE(MakeFolder(folder_).ok());
+  {
+    auto database = Database::Open(folder_ + "/sluice.db");
+    ASSERT_TRUE(database->Execute("CREATE TABLE t(x)").ok());
+  }
+  EXPECT_EQ(Store::Open(folder_).status().code(), absl::StatusCode::kFailedPrecondition);
+}
+
+TEST_F(StoreTest, ClearingDeletesOnlyTheRunsRanks) {
+  auto store = Store::Open(folder_);
+  ASSERT_TRUE(store->Commit(SomeChanges()).ok());
+  Changes clear;
+  clear.cleared_runs = {"r"};
+  ASSERT_TRUE(store->Commit(clear).ok());
+  const auto state = store->Load(10);
+  EXPECT_TRUE(state->ranks.empty());
+  EXPECT_EQ(state->runs.size(), 1u);
+}
+
+}  // namespace
+}  // namespace sluice::sidecar
