@@ -1,6 +1,6 @@
 #include "worker/study/demo.h"
 
-#include "common/log.h"
+#include "common/log_line.h"
 #include "common/options.h"
 #include "common/status.h"
 #include "worker/commands/command.h"

@@ -3,6 +3,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_replace.h"
 #include "worker/study/summary.h"
 
 namespace sluice::study {
@@ -43,9 +44,14 @@ Axes Fit(const std::vector<ComparedRun>& runs) {
   return axes;
 }
 
+std::string Escape(const std::string& text) {
+  return absl::StrReplaceAll(
+      text, {{"&", "&amp;"}, {"<", "&lt;"}, {">", "&gt;"}, {"\"", "&quot;"}, {"'", "&apos;"}});
+}
+
 std::string Label(double x, double y, const std::string& text, const std::string& anchor) {
   return absl::StrFormat("<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\">%s</text>\n", x, y, anchor,
-                         text);
+                         Escape(text));
 }
 
 std::string Grid(const Axes& axes) {
@@ -91,7 +97,7 @@ std::string AccuracyChart(const std::vector<ComparedRun>& runs, const std::strin
                   Label((kLeft + kWidth - kRight) / 2, kHeight - 14, "training seconds", "middle"));
   size_t index = 0;
   for (const ComparedRun& run : runs) {
-    if (runs.empty() || run.seed != runs.front().seed) continue;
+    if (run.seed != runs.front().seed) continue;
     const char* colour = kColours[index % kColours.size()];
     absl::StrAppend(&svg, Curve(axes, run, false, colour), Curve(axes, run, true, colour));
     const double y = kTop + 18 * static_cast<double>(index);

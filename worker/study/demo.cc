@@ -10,7 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "common/file.h"
-#include "common/log.h"
+#include "common/log_line.h"
 #include "common/status.h"
 #include "worker/launch/sidecar_process.h"
 #include "worker/study/summary.h"

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 
 namespace sluice::study {
 namespace {
@@ -24,23 +25,58 @@ std::vector<std::string> Names(const std::vector<ComparedRun>& runs) {
   return names;
 }
 
-std::vector<double> Collect(const std::vector<ComparedRun>& runs, const std::string& name,
-                            const std::function<double(const train::TrainReport&)>& value) {
+// Measured values of the runs of `name`.
+std::vector<double> Collect(
+    const std::vector<ComparedRun>& runs, const std::string& name,
+    const std::function<std::optional<double>(const train::TrainReport&)>& value) {
   std::vector<double> values;
   for (const ComparedRun& run : runs) {
-    if (run.name == name) values.push_back(value(run.report));
+    if (run.name != name) continue;
+    if (const std::optional<double> measured = value(run.report)) values.push_back(*measured);
   }
   return values;
 }
 
-std::string Text(const MeanError& m, int digits) {
-  return m.error > 0.0 ? absl::StrFormat("%.*f ± %.*f", digits, m.mean, digits, m.error)
-                       : absl::StrFormat("%.*f", digits, m.mean);
+std::optional<double> Percent(const std::optional<double>& share) {
+  return share ? std::optional<double>(100.0 * *share) : std::nullopt;
 }
 
-std::string Signed(const MeanError& m) {
+// Mean and error as a cell of the table; "-" where nothing was measured.
+std::string Text(const std::vector<double>& values, int digits, bool with_error = true) {
+  if (values.empty()) return "-";
+  const MeanError m = Summarise(values);
+  return with_error && m.error > 0.0
+             ? absl::StrFormat("%.*f ± %.*f", digits, m.mean, digits, m.error)
+             : absl::StrFormat("%.*f", digits, m.mean);
+}
+
+std::string Signed(const std::vector<double>& values) {
+  if (values.empty()) return "-";
+  const MeanError m = Summarise(values);
   return m.error > 0.0 ? absl::StrFormat("%+.1f ± %.1f", m.mean, m.error)
                        : absl::StrFormat("%+.1f", m.mean);
+}
+
+std::string Row(const std::vector<ComparedRun>& runs, const std::string& name,
+                const std::string& baseline) {
+  const auto of = [&](const std::function<std::optional<double>(const train::TrainReport&)>& f) {
+    return Collect(runs, name, f);
+  };
+  const auto over_baseline = [&](bool gated) {
+    return name == baseline ? "" : Signed(PairedDifferences(runs, name, baseline, gated));
+  };
+  const std::vector<std::string> cells = {
+      name,
+      Text(of([](const auto& r) { return Percent(r.accuracy_dense); }), 1),
+      Text(of([](const auto& r) { return Percent(r.accuracy_gated); }), 1),
+      over_baseline(false),
+      over_baseline(true),
+      Text(of([](const auto& r) { return double(r.images); }), 0, /*with_error=*/false),
+      Text(of([](const auto& r) { return r.seconds; }), 1),
+      Text(of([](const auto& r) { return double(r.steps); }), 0, /*with_error=*/false),
+      Text(of([](const auto& r) { return r.activation_rate; }), 3),
+      Text(of([](const auto& r) { return double(r.directives_applied); }), 0, false)};
+  return absl::StrCat("| ", absl::StrJoin(cells, " | "), " |\n");
 }
 
 }  // namespace
@@ -96,7 +132,8 @@ std::string ComparisonToJson(const std::vector<ComparedRun>& runs, double budget
                     {"directives_applied", run.report.directives_applied},
                     {"curve", curve}});
   }
-  return json{{"budget_seconds", budget_seconds}, {"runs", list}}.dump(2);
+  return json{{"budget_seconds", budget_seconds}, {"runs", list}}.dump(
+      2, ' ', false, json::error_handler_t::replace);
 }
 
 std::string ComparisonTable(const std::vector<ComparedRun>& runs, const std::string& baseline) {
@@ -105,25 +142,7 @@ std::string ComparisonTable(const std::vector<ComparedRun>& runs, const std::str
       "steps | activation rate | directives |\n",
       baseline, baseline);
   absl::StrAppend(&table, "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n");
-  for (const std::string& name : Names(runs)) {
-    const auto mean = [&](const std::function<double(const train::TrainReport&)>& value) {
-      return Summarise(Collect(runs, name, value));
-    };
-    const bool is_baseline = name == baseline;
-    absl::StrAppend(
-        &table, "| ", name, " | ",
-        Text(mean([](const auto& r) { return 100.0 * r.accuracy_dense.value_or(0.0); }), 1), " | ",
-        Text(mean([](const auto& r) { return 100.0 * r.accuracy_gated.value_or(0.0); }), 1), " | ",
-        is_baseline ? "" : Signed(Summarise(PairedDifferences(runs, name, baseline, false))), " | ",
-        is_baseline ? "" : Signed(Summarise(PairedDifferences(runs, name, baseline, true))), " | ",
-        absl::StrFormat("%.0f", mean([](const auto& r) { return double(r.images); }).mean), " | ",
-        Text(mean([](const auto& r) { return r.seconds; }), 1), " | ",
-        absl::StrFormat("%.0f", mean([](const auto& r) { return double(r.steps); }).mean), " | ",
-        Text(mean([](const auto& r) { return r.activation_rate; }), 3), " | ",
-        absl::StrFormat("%.0f",
-                        mean([](const auto& r) { return double(r.directives_applied); }).mean),
-        " |\n");
-  }
+  for (const std::string& name : Names(runs)) absl::StrAppend(&table, Row(runs, name, baseline));
   return table;
 }
 

@@ -33,7 +33,7 @@ std::vector<double> PairedDifferences(const std::vector<ComparedRun>& runs, cons
 std::string ComparisonToJson(const std::vector<ComparedRun>& runs, double budget_seconds);
 
 // A Markdown table, one row per arm in order of appearance: means over seeds with standard errors,
-// and the paired difference to `baseline`.
+// and the paired difference to `baseline`. A cell is "-" where no run measured the value.
 std::string ComparisonTable(const std::vector<ComparedRun>& runs, const std::string& baseline);
 
 // An SVG chart of accuracy (evaluated densely, and gated where it is dashed) over training seconds,

@@ -2,7 +2,9 @@
 
 #include <chrono>
 #include <filesystem>
+#include <limits>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
 
 #include "absl/strings/str_cat.h"
 #include "common/file.h"
@@ -18,8 +20,69 @@ using nlohmann::json;
 // A training run of the demo takes minutes; one that takes this long hangs.
 constexpr std::chrono::hours kLongestRun{12};
 
-std::optional<double> Optional(const json& value) {
-  return value.is_null() ? std::nullopt : std::optional<double>(value.get<double>());
+// The value of `key`, converted by `read`. Throws std::invalid_argument with the key.
+template <typename Read>
+auto Take(const json& object, const char* key, Read read) {
+  try {
+    return read(object.at(key));
+  } catch (const json::exception& e) {
+    throw std::invalid_argument(absl::StrCat("report: ", key, ": ", e.what()));
+  }
+}
+
+template <typename T>
+void Set(const json& object, const char* key, T* value) {
+  *value = Take(object, key, [](const json& v) { return v.get<T>(); });
+}
+
+void Set(const json& object, const char* key, std::optional<double>* value) {
+  *value = Take(object, key, [](const json& v) {
+    return v.is_null() ? std::nullopt : std::optional<double>(v.get<double>());
+  });
+}
+
+// JSON has no NaN: a loss that was not finite is null.
+std::vector<double> Losses(const json& list) {
+  std::vector<double> losses;
+  for (const json& loss : list.get_ref<const json::array_t&>()) {
+    losses.push_back(loss.is_null() ? std::numeric_limits<double>::quiet_NaN()
+                                    : loss.get<double>());
+  }
+  return losses;
+}
+
+std::vector<train::CurvePoint> Curve(const json& list) {
+  std::vector<train::CurvePoint> curve;
+  for (const json& item : list.get_ref<const json::array_t&>()) {
+    item.get_ref<const json::object_t&>();  // Otherwise it is the curve that is wrong, not a key.
+    train::CurvePoint& p = curve.emplace_back();
+    Set(item, "step", &p.step);
+    Set(item, "seconds", &p.seconds);
+    Set(item, "accuracy_dense", &p.accuracy_dense);
+    Set(item, "accuracy_gated", &p.accuracy_gated);
+  }
+  return curve;
+}
+
+train::TrainReport Report(const json& j) {
+  train::TrainReport r;
+  Set(j, "run", &r.run);
+  Set(j, "steps", &r.steps);
+  Set(j, "last_step", &r.last_step);
+  Set(j, "images", &r.images);
+  Set(j, "seconds", &r.seconds);
+  Set(j, "median_step_seconds", &r.median_step_seconds);
+  Set(j, "longest_step_seconds", &r.longest_step_seconds);
+  Set(j, "activation_rate", &r.activation_rate);
+  Set(j, "directive_version", &r.directive_version);
+  Set(j, "directives_applied", &r.directives_applied);
+  Set(j, "accuracy_dense", &r.accuracy_dense);
+  Set(j, "accuracy_gated", &r.accuracy_gated);
+  Set(j, "eval_activation_rate", &r.eval_activation_rate);
+  Set(j, "checkpoint", &r.checkpoint);
+  r.losses = Take(j, "losses", Losses);
+  r.curve = Take(j, "curve", Curve);
+  return r;
 }
 
 }  // namespace
@@ -28,28 +91,9 @@ absl::StatusOr<train::TrainReport> ParseReport(const std::string& text) {
   const json j = json::parse(text, nullptr, false);
   if (!j.is_object()) return absl::InvalidArgumentError("report is not a JSON object");
   try {
-    train::TrainReport r;
-    r.run = j.at("run").get<std::string>();
-    r.steps = j.at("steps").get<int64_t>();
-    r.last_step = j.at("last_step").get<int64_t>();
-    r.images = j.at("images").get<int64_t>();
-    r.seconds = j.at("seconds").get<double>();
-    r.median_step_seconds = j.at("median_step_seconds").get<double>();
-    r.activation_rate = j.at("activation_rate").get<double>();
-    r.directive_version = j.at("directive_version").get<uint64_t>();
-    r.directives_applied = j.at("directives_applied").get<int64_t>();
-    r.accuracy_dense = Optional(j.at("accuracy_dense"));
-    r.accuracy_gated = Optional(j.at("accuracy_gated"));
-    r.eval_activation_rate = j.at("eval_activation_rate").get<double>();
-    r.checkpoint = j.at("checkpoint").get<std::string>();
-    r.losses = j.at("losses").get<std::vector<double>>();
-    for (const json& p : j.at("curve")) {
-      r.curve.push_back({p.at("step").get<int64_t>(), p.at("seconds").get<double>(),
-                         Optional(p.at("accuracy_dense")), Optional(p.at("accuracy_gated"))});
-    }
-    return r;
-  } catch (const json::exception& e) {
-    return absl::InvalidArgumentError(absl::StrCat("report: ", e.what()));
+    return Report(j);
+  } catch (const std::invalid_argument& e) {
+    return absl::InvalidArgumentError(e.what());
   }
 }
 

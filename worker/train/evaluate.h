@@ -4,6 +4,7 @@
 
 #include "absl/status/statusor.h"
 #include "worker/data/dataset.h"
+#include "worker/data/loader.h"
 #include "worker/data/pipeline.h"
 #include "worker/dist/process_group.h"
 #include "worker/train/gated_model.h"

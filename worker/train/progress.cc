@@ -9,7 +9,7 @@ std::string ProgressLine(const ProgressSample& s, double seconds_per_step) {
       static_cast<int64_t>(static_cast<double>(s.total_steps - s.step) * seconds_per_step + 0.5);
   const std::string loss = s.loss ? absl::StrFormat("%.4f", *s.loss) : "-";
   return absl::StrFormat(
-      "step %d/%d  %.1f img/s  eta %d:%02d  loss %s  r %.2f  theta %.3f  lr %.2e  directive %d",
+      "step %d/%d  %.1f img/s  eta %d:%02d  loss %s  r %.2f  theta %.3f  lr %.1e  directive %d",
       s.step, s.total_steps, s.images_per_second, left / 60, left % 60, loss, s.activation_rate,
       s.threshold, s.learning_rate, s.directive_version);
 }

@@ -25,6 +25,7 @@ std::string ReportToJson(const TrainReport& r) {
               {"images", r.images},
               {"seconds", r.seconds},
               {"median_step_seconds", r.median_step_seconds},
+              {"longest_step_seconds", r.longest_step_seconds},
               {"activation_rate", r.activation_rate},
               {"directive_version", r.directive_version},
               {"directives_applied", r.directives_applied},
@@ -34,7 +35,7 @@ std::string ReportToJson(const TrainReport& r) {
               {"checkpoint", r.checkpoint},
               {"losses", r.losses},
               {"curve", curve}}
-      .dump(2);
+      .dump(2, ' ', false, json::error_handler_t::replace);
 }
 
 }  // namespace sluice::train

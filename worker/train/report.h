@@ -13,6 +13,8 @@ struct CurvePoint {
   double seconds = 0.0;  // Spent in training steps until then.
   std::optional<double> accuracy_dense;
   std::optional<double> accuracy_gated;
+
+  bool operator==(const CurvePoint&) const = default;
 };
 
 // What a training run reports when it ends.
@@ -23,6 +25,7 @@ struct TrainReport {
   int64_t images = 0;    // Images of all ranks that entered a forward.
   double seconds = 0.0;  // Spent in training steps: evaluation and checkpoints are not in it.
   double median_step_seconds = 0.0;
+  double longest_step_seconds = 0.0;
   double activation_rate = 1.0;  // Over the whole run.
   uint64_t directive_version = 0;
   int64_t directives_applied = 0;
@@ -32,9 +35,12 @@ struct TrainReport {
   std::string checkpoint;      // Path of the last one.
   std::vector<double> losses;  // Per step of this process; only the first 100,000.
   std::vector<CurvePoint> curve;
+
+  bool operator==(const TrainReport&) const = default;
 };
 
-// The report as one JSON object.
+// The report as one JSON object. A loss that is not finite becomes null, bytes that are not UTF-8 a
+// replacement character.
 std::string ReportToJson(const TrainReport& report);
 
 }  // namespace sluice::train

@@ -252,6 +252,8 @@ absl::StatusOr<TrainReport> Trainer::Run() {
   report_.last_step = last;
   report_.seconds = state_.train_seconds;
   report_.median_step_seconds = Median(step_seconds_);
+  report_.longest_step_seconds =
+      step_seconds_.empty() ? 0.0 : *std::max_element(step_seconds_.begin(), step_seconds_.end());
   report_.activation_rate =
       tokens_ > 0 ? static_cast<double>(tokens_open_) / static_cast<double>(tokens_) : 1.0;
   report_.directive_version = parts_.agreement->version();
