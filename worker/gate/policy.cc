@@ -66,6 +66,14 @@ std::vector<double> RaceKeys(std::span<const float> scores, uint64_t id, const D
   return keys;
 }
 
+// A model that diverges gives NaN, which has no place in an order.
+std::vector<float> NaNAsZero(std::span<const float> values) {
+  std::vector<float> result(values.begin(), values.end());
+  std::replace_if(
+      result.begin(), result.end(), [](float v) { return std::isnan(v); }, 0.0f);
+  return result;
+}
+
 }  // namespace
 
 absl::StatusOr<PolicyKind> ParsePolicy(const std::string& name) {
@@ -78,17 +86,20 @@ absl::StatusOr<PolicyKind> ParsePolicy(const std::string& name) {
 
 std::vector<uint8_t> Decide(const Policy& policy, const Scores& scores, const DrawKey& key) {
   SLUICE_CHECK(static_cast<int64_t>(scores.values.size()) == scores.images * scores.tokens);
-  std::vector<uint8_t> open(scores.values.size(), 0);
+  SLUICE_CHECK(policy.kind != PolicyKind::kSample ||
+               static_cast<int64_t>(scores.ids.size()) == scores.images);
+  const std::vector<float> clean = NaNAsZero(scores.values);
+  const std::span<const float> values(clean);
+  std::vector<uint8_t> open(values.size(), 0);
   if (policy.kind == PolicyKind::kBudget && policy.batch_budget) {
-    const auto total = static_cast<int64_t>(scores.values.size());
-    OpenLargest(scores.values,
-                std::max<int64_t>(Share(policy.rate, total), std::min<int64_t>(total, 1)),
+    const auto total = static_cast<int64_t>(values.size());
+    OpenLargest(values, std::max<int64_t>(Share(policy.rate, total), std::min<int64_t>(total, 1)),
                 open.data());
     return open;
   }
   const int64_t budget = std::max<int64_t>(Share(policy.rate, scores.tokens), 1);
   for (int64_t image = 0; image < scores.images; ++image) {
-    const auto row = scores.values.subspan(image * scores.tokens, scores.tokens);
+    const auto row = values.subspan(image * scores.tokens, scores.tokens);
     uint8_t* out = open.data() + image * scores.tokens;
     switch (policy.kind) {
       case PolicyKind::kThreshold:

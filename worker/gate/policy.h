@@ -22,9 +22,11 @@ absl::StatusOr<PolicyKind> ParsePolicy(const std::string& name);
 // One gate's policy with the values in force.
 struct Policy {
   PolicyKind kind = PolicyKind::kThreshold;
-  double threshold = 0.0;  // In [0, 1]; at or under 0 every token is open by definition.
-  double rate = 1.0;       // Share of patch tokens to open under kBudget and kSample, in (0, 1].
-  double floor = 0.0;      // Least and largest share of an image's tokens that kThreshold opens.
+  // In [0, 1]; at or under 0 every token is above it by definition. Floor and ceiling hold then,
+  // too.
+  double threshold = 0.0;
+  double rate = 1.0;   // Share of patch tokens to open under kBudget and kSample, in (0, 1].
+  double floor = 0.0;  // Least and largest share of an image's tokens that kThreshold opens.
   double ceiling = 1.0;
   bool batch_budget = false;  // kBudget over the whole batch of this rank instead of each image.
 };
@@ -45,8 +47,9 @@ struct DrawKey {
 
 // Open (1) or closed (0) for each patch token, [images * tokens]. A pure function: the same on any
 // number of ranks, except kBudget over a batch, which ranks this rank's images only. Ties go to the
-// lower token index. Shares are rounded to the nearest number of tokens; kBudget and kSample open
-// at least one token per image.
+// lower token index, and NaN counts as 0. Shares are rounded to the nearest number of tokens;
+// kBudget and kSample open at least one token per image, or per batch where the budget is the
+// batch's.
 std::vector<uint8_t> Decide(const Policy& policy, const Scores& scores, const DrawKey& key);
 
 }  // namespace sluice::gate
