@@ -117,6 +117,11 @@ void OptionSet::Flag(const std::string& name, bool* value, const std::string& he
   });
 }
 
+void OptionSet::Action(const std::string& name, bool* value, const std::string& help) {
+  Flag(name, value, help);
+  app_.get_option("--" + name)->configurable(false);
+}
+
 void OptionSet::Choice(const std::string& name, std::string* value,
                        const std::vector<std::string>& allowed, const std::string& help) {
   CLI::Option* option =

@@ -27,6 +27,9 @@ class OptionSet {
   void Text(const std::string& name, std::string* value, const std::string& help);
   // `--NAME` alone is true; `--NAME=false` and `--NAME false` are accepted as well.
   void Flag(const std::string& name, bool* value, const std::string& help);
+  // As Flag, for something to do once instead of a setting: a file has no key for it, and ToToml
+  // leaves it out.
+  void Action(const std::string& name, bool* value, const std::string& help);
   void Choice(const std::string& name, std::string* value, const std::vector<std::string>& allowed,
               const std::string& help);
   // Comma-separated integers, each in [low, high].
@@ -40,7 +43,7 @@ class OptionSet {
   // asked for and printed. INVALID_ARGUMENT: one line for the user.
   absl::StatusOr<bool> Parse(const std::vector<std::string>& arguments);
 
-  // Every option with its value as TOML, a line of help above each.
+  // Every option but actions with its value as TOML, a line of help above each.
   std::string ToToml() const;
 
  private:

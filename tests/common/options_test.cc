@@ -197,6 +197,24 @@ TEST(Options, HelpAndVersionArePrintedAndEndTheProgram) {
   }
 }
 
+TEST(Options, AnActionIsAFlagThatNoFileHolds) {
+  const auto parse = [](bool* print, const std::vector<std::string>& arguments, std::string* toml) {
+    OptionSet options("program", "test");
+    options.Action("print", print, "Print and end");
+    const absl::Status status = options.Parse(arguments).status();
+    *toml = options.ToToml();
+    return status;
+  };
+  bool print = false;
+  std::string toml;
+  EXPECT_TRUE(parse(&print, {"--print"}, &toml).ok());
+  EXPECT_TRUE(print);
+  EXPECT_EQ(toml.find("print"), std::string::npos) << toml;
+  const TemporaryFolder folder;
+  EXPECT_TRUE(SaysInvalid(
+      parse(&print, {"--config", folder.Write("a.toml", "print = true\n")}, &toml), {"print"}));
+}
+
 TEST(Options, PrintedTomlReadsBackTheSame) {
   Program p;
   ASSERT_TRUE(p.Parse({"--gate.theta=0.1234567890123456", "--gate.shadow", "--out", "a \\ \"b\"",

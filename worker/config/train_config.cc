@@ -109,7 +109,7 @@ void DefineRun(OptionSet& o, TrainConfig& c) {
            "Least level to log");
   o.Number("progress.seconds", &c.progress_seconds, 0, 3600,
            "Seconds between progress lines; 0: none");
-  o.Flag("print_config", &c.print_config, "Print all options as TOML and end");
+  o.Action("print_config", &c.print_config, "Print all options as TOML and end");
 }
 
 absl::Status Bad(const std::string& key, const std::string& value, const std::string& expected) {
@@ -123,9 +123,6 @@ absl::Status ValidateGate(const GateConfig& gate) {
   if (gate.floor > gate.ceiling) {
     return Bad("gate.floor", absl::StrCat(gate.floor),
                absl::StrCat("at most gate.ceiling, ", gate.ceiling));
-  }
-  if (gate.train_head == "off" && gate.mode != "dense" && gate.scorer != "random") {
-    return absl::OkStatus();  // A head that an earlier run trained may be used as it is.
   }
   return absl::OkStatus();
 }
@@ -154,7 +151,10 @@ absl::Status ValidateTrainConfig(const TrainConfig& config) {
     return Bad("gate.layer", absl::StrCat(config.gate.layer),
                absl::StrCat("less than the model's depth, ", vit.depth));
   }
-  return ResolvePipeline(config, true).status();
+  SLUICE_ASSIGN_OR_RETURN(const data::PipelineConfig pipeline, ResolvePipeline(config, true));
+  return Annotate(
+      data::ValidateNormalization(pipeline.normalization, static_cast<int>(vit.channels)),
+      "data.mean, data.std");
 }
 
 absl::StatusOr<model::VitConfig> ResolveModel(const ModelConfig& config, int64_t classes) {
@@ -211,13 +211,13 @@ std::string Fingerprint(const TrainConfig& c) {
         c.data.augment.random_resized_crop, c.data.augment.scale_low, c.data.augment.brightness,
         c.data.augment.contrast}},
       {"gate",
-       {c.gate.mode, c.gate.layer, c.gate.scorer, c.gate.policy, c.gate.rate, c.gate.floor,
-        c.gate.ceiling, c.gate.budget_scope, c.gate.train_head, c.gate.head_lr}},
+       {c.gate.mode, c.gate.layer, c.gate.scorer, c.gate.policy, c.gate.threshold, c.gate.rate,
+        c.gate.floor, c.gate.ceiling, c.gate.budget_scope, c.gate.train_head, c.gate.head_lr}},
       {"train",
        {c.train.steps, c.train.batch, c.train.accumulate, c.train.lr, c.train.min_lr_ratio,
         c.train.warmup_steps, c.train.weight_decay, c.train.beta1, c.train.beta2, c.train.epsilon,
         c.train.clip, c.train.label_smoothing, c.train.seed}}}
-      .dump();
+      .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
 }  // namespace sluice::config

@@ -1,0 +1,76 @@
+#include "worker/train/report.h"
+
+#include <gtest/gtest.h>
+
+#include <limits>
+#include <nlohmann/json.hpp>
+
+namespace sluice::train {
+namespace {
+
+using nlohmann::json;
+
+TEST(Report, HoldsEveryValueUnderItsName) {
+  TrainReport report;
+  report.run = "a \"run\"";
+  report.steps = 40;
+  report.last_step = 140;
+  report.images = 2560;
+  report.seconds = 12.5;
+  report.median_step_seconds = 0.25;
+  report.longest_step_seconds = 0.5;
+  report.activation_rate = 0.3;
+  report.directive_version = 7;
+  report.directives_applied = 3;
+  report.accuracy_dense = 0.75;
+  report.accuracy_gated = 0.5;
+  report.eval_activation_rate = 0.26;
+  report.checkpoint = "folder/checkpoint";
+  report.losses = {2.5, 1.0 / 3.0};
+  report.curve = {{20, 6.25, 0.625, std::nullopt}};
+  const json j = json::parse(ReportToJson(report));
+  EXPECT_EQ(j.at("run"), "a \"run\"");
+  EXPECT_EQ(j.at("steps"), 40);
+  EXPECT_EQ(j.at("last_step"), 140);
+  EXPECT_EQ(j.at("images"), 2560);
+  EXPECT_EQ(j.at("seconds"), 12.5);
+  EXPECT_EQ(j.at("median_step_seconds"), 0.25);
+  EXPECT_EQ(j.at("longest_step_seconds"), 0.5);
+  EXPECT_EQ(j.at("activation_rate"), 0.3);
+  EXPECT_EQ(j.at("directive_version"), 7);
+  EXPECT_EQ(j.at("directives_applied"), 3);
+  EXPECT_EQ(j.at("accuracy_dense"), 0.75);
+  EXPECT_EQ(j.at("accuracy_gated"), 0.5);
+  EXPECT_EQ(j.at("eval_activation_rate"), 0.26);
+  EXPECT_EQ(j.at("checkpoint"), "folder/checkpoint");
+  EXPECT_EQ(j.at("losses"), (json{2.5, 1.0 / 3.0})) << "exact";
+  ASSERT_EQ(j.at("curve").size(), 1u);
+  EXPECT_EQ(j.at("curve")[0], (json{{"step", 20},
+                                    {"seconds", 6.25},
+                                    {"accuracy_dense", 0.625},
+                                    {"accuracy_gated", nullptr}}));
+  EXPECT_EQ(j.size(), 16u);
+}
+
+TEST(Report, WhatWasNotMeasuredIsNull) {
+  const json j = json::parse(ReportToJson({}));
+  EXPECT_TRUE(j.at("accuracy_dense").is_null());
+  EXPECT_TRUE(j.at("accuracy_gated").is_null());
+  EXPECT_EQ(j.at("losses"), json::array());
+  EXPECT_EQ(j.at("curve"), json::array());
+}
+
+// A run may be named by bytes that are no text, and may diverge: its report is JSON all the same.
+TEST(Report, IsJsonWhateverTheRunWas) {
+  TrainReport report;
+  report.run = "caf\xe9";
+  report.checkpoint = "runs/\xff\xfe/checkpoint";
+  report.losses = {std::numeric_limits<double>::quiet_NaN(),
+                   std::numeric_limits<double>::infinity()};
+  const json j = json::parse(ReportToJson(report), nullptr, false);
+  ASSERT_TRUE(j.is_object());
+  EXPECT_EQ(j.at("losses"), (json{nullptr, nullptr}));
+}
+
+}  // namespace
+}  // namespace sluice::train
