@@ -1,10 +1,11 @@
+#include "worker/study/chart.h"
+
 #include <algorithm>
 #include <array>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_replace.h"
-#include "worker/study/summary.h"
 
 namespace sluice::study {
 namespace {

@@ -13,6 +13,7 @@
 #include "common/log_line.h"
 #include "common/status.h"
 #include "worker/launch/sidecar_process.h"
+#include "worker/study/chart.h"
 #include "worker/study/summary.h"
 #include "worker/study/train_run.h"
 

@@ -36,8 +36,4 @@ std::string ComparisonToJson(const std::vector<ComparedRun>& runs, double budget
 // and the paired difference to `baseline`. A cell is "-" where no run measured the value.
 std::string ComparisonTable(const std::vector<ComparedRun>& runs, const std::string& baseline);
 
-// An SVG chart of accuracy (evaluated densely, and gated where it is dashed) over training seconds,
-// for the first seed.
-std::string AccuracyChart(const std::vector<ComparedRun>& runs, const std::string& title);
-
 }  // namespace sluice::study

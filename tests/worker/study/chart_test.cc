@@ -1,11 +1,11 @@
+#include "worker/study/chart.h"
+
 #include <gtest/gtest.h>
 
 #include <cctype>
 #include <sstream>
 #include <string>
 #include <vector>
-
-#include "worker/study/summary.h"
 
 namespace sluice::study {
 namespace {
