@@ -72,8 +72,8 @@ absl::Status RefuseUnknown(const tensors::SafetensorsFile& file, const LoadOptio
 
 absl::Status CopyInto(const std::string& name, torch::Tensor value, const VitConfig& config,
                       torch::Tensor parameter) {
-  const bool is_position =
-      name == "pos_embed" && value.dim() == 3 && value.size(2) == parameter.size(2);
+  const bool is_position = name == "pos_embed" && value.dim() == 3 && value.size(0) == 1 &&
+                           value.size(1) > 1 && value.size(2) == parameter.size(2);
   if (is_position && value.size(1) != parameter.size(1)) {
     const auto side = static_cast<int64_t>(std::sqrt(static_cast<double>(value.size(1) - 1)) + 0.5);
     if (side * side == value.size(1) - 1) value = ResamplePosition(value, config.grid());

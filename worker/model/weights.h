@@ -35,8 +35,8 @@ struct LoadOptions {
 };
 
 // Copies a file's weights into `vit`. Strict: every parameter must be there in its shape and type
-// class (any float), and no further tensor may stand under the prefix; the message names tensor,
-// file and both shapes. Exceptions: pos_embed of another grid is resampled, and with replace_head
+// class (any float), and no further tensor may stand under the prefix; the message names the tensor
+// and both shapes. Exceptions: pos_embed of another grid is resampled, and with replace_head
 // the classifier stays as it is. Other prefixes of Sluice's checkpoints are left aside. On an error
 // `vit` may be partly loaded.
 absl::Status LoadWeights(const tensors::SafetensorsFile& file, const LoadOptions& options,

@@ -1,0 +1,64 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "tests/worker/model/small_vit.h"
+#include "tests/worker/train/pattern_dataset.h"
+#include "worker/train/adamw.h"
+#include "worker/train/gated_model.h"
+
+namespace sluice::train::testing {
+
+inline GateSettings SmallGate(Mode mode, double threshold, bool train_head) {
+  GateSettings settings;
+  settings.mode = mode;
+  settings.layer = 2;
+  settings.scorer = gate::Scorer::kRandom;
+  settings.policy.threshold = threshold;
+  settings.train_head = train_head;
+  return settings;
+}
+
+// Draws from torch's global generator: not for several threads at once.
+inline std::unique_ptr<GatedModel> MakeModel(const GateSettings& settings, torch::ScalarType type,
+                                             double label_smoothing = 0.0,
+                                             model::Pool pool = model::Pool::kClassToken) {
+  auto model = std::make_unique<GatedModel>(model::testing::SmallConfig(pool, true), settings,
+                                            label_smoothing, /*seed=*/11, torch::kCPU);
+  model->To(type);
+  return model;
+}
+
+inline std::unique_ptr<AdamW> MakeOptimizer(const GatedModel& model,
+                                            const AdamWOptions& options = {}) {
+  std::vector<torch::Tensor> parameters;
+  std::vector<ParameterShape> shapes;
+  for (const auto& [name, parameter] : model.Parameters()) {
+    parameters.push_back(parameter);
+    shapes.push_back({name, parameter.sizes().vec()});
+  }
+  return std::make_unique<AdamW>(parameters, shapes, BuildGroups(model.vit()->config(), shapes),
+                                 options);
+}
+
+// Images `ids` of a PatternDataset as one batch.
+inline ModelBatch MakeBatch(const std::vector<uint64_t>& ids, const gate::DrawKey& key,
+                            torch::ScalarType type) {
+  const PatternDataset dataset(ids);
+  ModelBatch batch;
+  batch.ids = ids;
+  batch.key = key;
+  std::vector<torch::Tensor> images;
+  std::vector<int64_t> labels;
+  for (size_t i = 0; i < ids.size(); ++i) {
+    const data::Sample sample = dataset.Get(static_cast<int64_t>(i)).value();
+    images.push_back(torch::tensor(sample.image.pixels, torch::kFloat).reshape({2, 12, 12}));
+    labels.push_back(sample.label);
+  }
+  batch.images = torch::stack(images).to(type);
+  batch.labels = torch::tensor(labels, torch::kLong);
+  return batch;
+}
+
+}  // namespace sluice::train::testing
