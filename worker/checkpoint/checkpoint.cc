@@ -5,9 +5,10 @@
 #include <filesystem>
 #include <type_traits>
 
-#include "absl/strings/match.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/strip.h"
 #include "common/status.h"
 #include "worker/checkpoint/state_json.h"
 #include "worker/tensors/safetensors_writer.h"
@@ -53,8 +54,9 @@ absl::StatusOr<std::vector<Counters>> ReadCounters(const tensors::SafetensorsFil
   return counters;
 }
 
-bool IsCheckpoint(const std::string& name) {
-  return absl::StartsWith(name, "checkpoint-") && absl::EndsWith(name, ".safetensors");
+bool IsCheckpoint(absl::string_view name) {
+  return absl::ConsumePrefix(&name, "checkpoint-") && absl::ConsumeSuffix(&name, ".safetensors") &&
+         name.size() >= 8 && std::all_of(name.begin(), name.end(), absl::ascii_isdigit);
 }
 
 }  // namespace
@@ -70,7 +72,10 @@ std::vector<std::string> ListCheckpoints(const std::string& folder) {
     const std::string name = entry.path().filename().string();
     if (IsCheckpoint(name)) names.push_back(name);
   }
-  std::sort(names.begin(), names.end());
+  // A step of nine digits has a longer name, and comes after all shorter ones.
+  std::sort(names.begin(), names.end(), [](const std::string& a, const std::string& b) {
+    return std::pair(a.size(), a) < std::pair(b.size(), b);
+  });
   return names;
 }
 
@@ -92,7 +97,9 @@ absl::StatusOr<TrainState> LoadState(const tensors::SafetensorsFile& file,
   }
   absl::StatusOr<TrainState> state = StateFromJson(it->second);
   if (!state.ok()) return Annotate(state.status(), path);
-  SLUICE_ASSIGN_OR_RETURN(state->counters, ReadCounters(file));
+  absl::StatusOr<std::vector<Counters>> counters = ReadCounters(file);
+  if (!counters.ok()) return Annotate(counters.status(), path);
+  state->counters = *std::move(counters);
   return state;
 }
 

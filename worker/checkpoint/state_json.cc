@@ -1,6 +1,8 @@
 #include "worker/checkpoint/state_json.h"
 
+#include <limits>
 #include <nlohmann/json.hpp>
+#include <type_traits>
 
 #include "absl/strings/str_cat.h"
 #include "common/status.h"
@@ -10,16 +12,42 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int kFormat = 1;
+constexpr uint32_t kFormat = 1;
 
 json ToJson(const std::optional<Directive>& directive) {
   return directive ? json(DirectiveToJson(*directive)) : json(nullptr);
 }
 
-absl::StatusOr<std::optional<Directive>> DirectiveOf(const json& value) {
-  if (value.is_null()) return std::optional<Directive>();
-  SLUICE_ASSIGN_OR_RETURN(Directive directive, DirectiveFromJson(value.get<std::string>()));
-  return std::optional<Directive>(std::move(directive));
+// The library's own message names no key, and it cuts numbers silently.
+template <typename T>
+absl::Status Read(const json& parent, const char* key, T& value) {
+  const auto it = parent.find(key);
+  if (it == parent.end())
+    return absl::InvalidArgumentError(absl::StrCat("state has no '", key, "'"));
+  bool fits = true;
+  if constexpr (std::is_unsigned_v<T>) {
+    fits = it->is_number_unsigned() && it->get<uint64_t>() <= std::numeric_limits<T>::max();
+  } else if constexpr (std::is_same_v<T, double>) {
+    fits = it->is_number();
+  }
+  try {
+    if (fits) value = it->get<T>();
+  } catch (const json::exception&) {
+    fits = false;
+  }
+  if (fits) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("state: '", key, "' is ", it->dump(), ", which does not fit"));
+}
+
+absl::Status ReadDirective(const json& parent, const char* key, std::optional<Directive>& value) {
+  if (parent.contains(key) && parent[key].is_null()) return absl::OkStatus();
+  std::string text;
+  SLUICE_RETURN_IF_ERROR(Read(parent, key, text));
+  absl::StatusOr<Directive> directive = DirectiveFromJson(text);
+  if (!directive.ok()) return Annotate(directive.status(), absl::StrCat("state: '", key, "'"));
+  value = *std::move(directive);
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -38,34 +66,32 @@ std::string StateToJson(const TrainState& s) {
               {"mean", s.mean},
               {"std", s.std},
               {"config", s.config_toml}}
-      .dump();
+      .dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
 absl::StatusOr<TrainState> StateFromJson(const std::string& text) {
   const json j = json::parse(text, nullptr, false);
   if (!j.is_object()) return absl::InvalidArgumentError("state is not a JSON object");
-  try {
-    if (j.at("format").get<int>() != kFormat) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("state has format ", j.at("format").get<int>(), ", expected ", kFormat));
-    }
-    TrainState s;
-    s.step = j.at("step").get<uint64_t>();
-    s.generation = j.at("generation").get<uint32_t>();
-    s.fingerprint = j.at("fingerprint").get<std::string>();
-    s.train_seconds = j.at("train_seconds").get<double>();
-    SLUICE_ASSIGN_OR_RETURN(s.in_force, DirectiveOf(j.at("in_force")));
-    SLUICE_ASSIGN_OR_RETURN(s.agreed_next, DirectiveOf(j.at("agreed_next")));
-    s.decision_position = j.at("decision_position").get<uint64_t>();
-    s.group_steps = j.at("group_steps").get<std::map<std::string, int64_t>>();
-    s.class_names = j.at("class_names").get<std::vector<std::string>>();
-    s.mean = j.at("mean").get<std::vector<double>>();
-    s.std = j.at("std").get<std::vector<double>>();
-    s.config_toml = j.at("config").get<std::string>();
-    return s;
-  } catch (const json::exception& e) {
-    return absl::InvalidArgumentError(absl::StrCat("state: ", e.what()));
+  uint32_t format = 0;
+  SLUICE_RETURN_IF_ERROR(Read(j, "format", format));
+  if (format != kFormat) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("state has format ", format, ", expected ", kFormat));
   }
+  TrainState s;
+  SLUICE_RETURN_IF_ERROR(Read(j, "step", s.step));
+  SLUICE_RETURN_IF_ERROR(Read(j, "generation", s.generation));
+  SLUICE_RETURN_IF_ERROR(Read(j, "fingerprint", s.fingerprint));
+  SLUICE_RETURN_IF_ERROR(Read(j, "train_seconds", s.train_seconds));
+  SLUICE_RETURN_IF_ERROR(ReadDirective(j, "in_force", s.in_force));
+  SLUICE_RETURN_IF_ERROR(ReadDirective(j, "agreed_next", s.agreed_next));
+  SLUICE_RETURN_IF_ERROR(Read(j, "decision_position", s.decision_position));
+  SLUICE_RETURN_IF_ERROR(Read(j, "group_steps", s.group_steps));
+  SLUICE_RETURN_IF_ERROR(Read(j, "class_names", s.class_names));
+  SLUICE_RETURN_IF_ERROR(Read(j, "mean", s.mean));
+  SLUICE_RETURN_IF_ERROR(Read(j, "std", s.std));
+  SLUICE_RETURN_IF_ERROR(Read(j, "config", s.config_toml));
+  return s;
 }
 
 }  // namespace sluice::checkpoint

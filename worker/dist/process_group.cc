@@ -45,14 +45,16 @@ c10::intrusive_ptr<c10d::ProcessGroup> MakeGroup(const c10::intrusive_ptr<c10d::
 }  // namespace
 
 absl::Status Guard(const std::string& what, const std::function<void()>& call) {
+  const auto failed = [&what](const std::string& text) {
+    return absl::UnavailableError(absl::StrCat(what, ": ", text.substr(0, text.find('\n'))));
+  };
   try {
     call();
     return absl::OkStatus();
   } catch (const c10::Error& e) {
-    return absl::UnavailableError(absl::StrCat(what, ": ", e.what_without_backtrace()));
+    return failed(e.what_without_backtrace());
   } catch (const std::exception& e) {
-    const std::string text = e.what();
-    return absl::UnavailableError(absl::StrCat(what, ": ", text.substr(0, text.find('\n'))));
+    return failed(e.what());
   }
 }
 
