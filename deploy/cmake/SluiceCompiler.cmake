@@ -9,16 +9,20 @@ if(NOT CMAKE_BUILD_TYPE)
   set(CMAKE_BUILD_TYPE Release CACHE STRING "" FORCE)
 endif()
 
+# The arithmetic that counts is in LibTorch and in kernels that vectorise by themselves: -O3 would only compile longer.
+set(CMAKE_CXX_FLAGS_RELEASE "-O2 -DNDEBUG")
+
 include(GNUInstallDirs)
 # Installed binaries find LibTorch (and NCCL) where they were linked from, as the ones in bin/ do.
 set(CMAKE_INSTALL_RPATH_USE_LINK_PATH ON)
 
 find_program(SLUICE_CCACHE ccache)
 if(SLUICE_CCACHE)
-  # The precompiled header needs ccache to accept time macros and to hash what the header was made from.
+  # The precompiled header needs ccache to accept time macros and to hash what the header was made from; paths are
+  # taken relative to the tree, so that another clone of it finds what this one compiled.
   set(CMAKE_CXX_COMPILER_LAUNCHER
       ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
-      ${SLUICE_CCACHE})
+      CCACHE_BASEDIR=${PROJECT_SOURCE_DIR} CCACHE_NOHASHDIR=true ${SLUICE_CCACHE})
 endif()
 find_program(SLUICE_MOLD mold)
 if(SLUICE_MOLD AND NOT SLUICE_SANITIZE)

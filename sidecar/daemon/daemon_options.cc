@@ -14,9 +14,9 @@ void DefinePolicy(OptionSet& set, PolicyOptions& policy, std::string& name, int6
   set.Integer("threshold.window", &window, 1, 100000, "steps per window");
   set.Number("threshold.alpha", &policy.alpha, 1e-6, 1.0,
              "weight of a new window in the moving averages");
-  set.Number("threshold.max-change", &policy.limits.max_change, 1e-6, 1.0,
+  set.Number("threshold.max_change", &policy.limits.max_change, 1e-6, 1.0,
              "largest change of a threshold per directive");
-  set.Number("threshold.target-rate", &policy.target_rate, 0.001, 1.0,
+  set.Number("threshold.target_rate", &policy.target_rate, 0.001, 1.0,
              "activation rate for target_rate at a gate that names none");
   set.Number("guard.low", &policy.limits.guard_low, 0.0, 1.0,
              "smallest activation rate that a policy may aim at");

@@ -14,7 +14,9 @@ TEST(AgreementTest, BothRanksLogTheSameVersionsAtTheSameSteps) {
   const std::string rank0 = ReadFile(folder + "/applied.rank0.jsonl").value();
   EXPECT_EQ(rank0, ReadFile(folder + "/applied.rank1.jsonl").value());
   std::string logged;
-  for (const auto& entry : telemetry::ReadDecisionLog(folder + "/decisions.jsonl").value()) {
+  const auto entries = telemetry::ReadDecisionLog(folder + "/decisions.jsonl");
+  ASSERT_TRUE(entries.ok()) << entries.status();
+  for (const auto& entry : *entries) {
     logged += "{\"version\":" + std::to_string(entry.directive.version) +
               ",\"step\":" + std::to_string(entry.step) + "}\n";
   }
