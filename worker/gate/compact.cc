@@ -15,35 +15,47 @@ torch::Tensor Join(std::vector<torch::Tensor>& parts) {
   return parts.size() == 1 ? std::move(parts[0]) : at::cat(parts, 0);
 }
 
-// Rows of a group as a batch: [G * t, D'] -> [G, t, D'], without a copy.
-torch::Tensor GroupRows(const torch::Tensor& rows, const PackedGroup& group) {
-  return rows.narrow(0, group.first_row, group.images * group.rows_per_image)
-      .unflatten(0, {group.images, group.rows_per_image});
+// Rows of every group, as views. Splits and not slices: the gradient of a split is one
+// concatenation, that of each slice a zero-filled copy of the whole.
+std::vector<torch::Tensor> SplitRows(const torch::Tensor& rows, const PackedRows& packed) {
+  std::vector<int64_t> sizes;
+  for (const PackedGroup& group : packed.groups)
+    sizes.push_back(group.images * group.rows_per_image);
+  std::vector<torch::Tensor> parts =
+      sizes.size() == 1 ? std::vector<torch::Tensor>{rows} : at::split_with_sizes(rows, sizes, 0);
+  for (size_t i = 0; i < parts.size(); ++i) {
+    parts[i] = parts[i].unflatten(0, {packed.groups[i].images, packed.groups[i].rows_per_image});
+  }
+  return parts;
+}
+
+// Images of every group: [I, ...] -> one [G, ...] each.
+std::vector<torch::Tensor> SplitImages(const torch::Tensor& images, const PackedRows& packed) {
+  if (packed.groups.size() == 1) return {images};
+  std::vector<int64_t> sizes;
+  for (const PackedGroup& group : packed.groups) sizes.push_back(group.images);
+  return at::split_with_sizes(images, sizes, 0);
 }
 
 // Open queries over all keys of their image: `kv` is [I, N + 1, 2D] in packed order.
 torch::Tensor AttendToAll(const torch::Tensor& q, const torch::Tensor& kv, const PackedRows& packed,
                           int64_t heads) {
-  const int64_t dim = q.size(1);
+  const std::vector<torch::Tensor> queries = SplitRows(q, packed);
+  const std::vector<torch::Tensor> keys_values = SplitImages(kv, packed);
   std::vector<torch::Tensor> parts;
-  for (const PackedGroup& group : packed.groups) {
-    const torch::Tensor group_kv = kv.narrow(0, group.first_image, group.images);
-    parts.push_back(model::Attend(GroupRows(q, group), group_kv.narrow(-1, 0, dim),
-                                  group_kv.narrow(-1, dim, dim), heads)
-                        .flatten(0, 1));
+  for (size_t i = 0; i < queries.size(); ++i) {
+    const std::vector<torch::Tensor> group = keys_values[i].chunk(2, -1);
+    parts.push_back(model::Attend(queries[i], group[0], group[1], heads).flatten(0, 1));
   }
   return Join(parts);
 }
 
 // Open rows over the open rows of their image.
 torch::Tensor AttendInside(const torch::Tensor& qkv, const PackedRows& packed, int64_t heads) {
-  const int64_t dim = qkv.size(1) / 3;
   std::vector<torch::Tensor> parts;
-  for (const PackedGroup& group : packed.groups) {
-    const torch::Tensor rows = GroupRows(qkv, group);
-    parts.push_back(model::Attend(rows.narrow(-1, 0, dim), rows.narrow(-1, dim, dim),
-                                  rows.narrow(-1, 2 * dim, dim), heads)
-                        .flatten(0, 1));
+  for (const torch::Tensor& rows : SplitRows(qkv, packed)) {
+    const std::vector<torch::Tensor> group = rows.chunk(3, -1);
+    parts.push_back(model::Attend(group[0], group[1], group[2], heads).flatten(0, 1));
   }
   return Join(parts);
 }
@@ -84,10 +96,11 @@ torch::Tensor RerunOpenRows(model::Vit& vit, const Prefix& prefix, const PackedR
     const torch::Tensor qkv = block->Qkv(x);
     const torch::Tensor constant =
         prefix.qkv[i].narrow(-1, dim, 2 * dim).index_select(0, index.images).flatten(0, 1);
-    const torch::Tensor kv = ReplaceRows(constant, index.slots, qkv.narrow(-1, dim, 2 * dim));
-    const torch::Tensor attended = AttendToAll(
-        qkv.narrow(-1, 0, dim), kv.unflatten(0, {index.images.size(0), packed.tokens_per_image}),
-        packed, block->attn->heads);
+    const std::vector<torch::Tensor> open = at::split_with_sizes(qkv, {dim, 2 * dim}, -1);
+    const torch::Tensor kv = ReplaceRows(constant, index.slots, open[1]);
+    const torch::Tensor attended =
+        AttendToAll(open[0], kv.unflatten(0, {index.images.size(0), packed.tokens_per_image}),
+                    packed, block->attn->heads);
     x = block->AfterMlp(block->AfterAttention(x, attended));
   }
   return x;
@@ -111,8 +124,7 @@ torch::Tensor PoolRagged(const model::Vit& vit, const torch::Tensor& x, const Pa
                          const PackedIndex& index) {
   if (vit->config().pool == model::Pool::kClassToken) return GatherRows(x, index.cls_rows);
   std::vector<torch::Tensor> parts;
-  for (const PackedGroup& group : packed.groups)
-    parts.push_back(GroupRows(x, group).slice(1, 1).mean(1));
+  for (const torch::Tensor& rows : SplitRows(x, packed)) parts.push_back(rows.slice(1, 1).mean(1));
   return Join(parts);
 }
 

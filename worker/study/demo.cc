@@ -84,6 +84,8 @@ class Demo {
   absl::Status StartSidecar() {
     launch::SidecarOptions options;
     options.state = Path("sidecar");
+    std::error_code error;
+    std::filesystem::remove_all(options.state, error);
     SLUICE_ASSIGN_OR_RETURN(launch::SidecarProcess sidecar, launch::SidecarProcess::Start(options));
     sidecar_.emplace(std::move(sidecar));
     std::cout << "sidecar: metrics at http://" << sidecar_->http().ToString()
@@ -100,6 +102,7 @@ class Demo {
             {"gate.layer", kGateLayer},
             {"train.batch", "64"},
             {"train.weight_decay", "0.05"},
+            {"train.beta2", "0.99"},
             {"checkpoint.keep", "1"}};
   }
 
@@ -127,8 +130,9 @@ class Demo {
     return absl::OkStatus();
   }
 
-  TrainOptions ArmOptions(const Arm& arm, int64_t seed, int64_t steps) const {
-    TrainOptions options = Common(absl::StrCat("demo-", arm.name, "-", seed));
+  TrainOptions ArmOptions(const Arm& arm, int64_t seed, int64_t steps,
+                          const std::string& run) const {
+    TrainOptions options = Common(run);
     options.insert(options.end(), arm.options.begin(), arm.options.end());
     options.insert(options.end(),
                    {{"model.init", pretrained_},
@@ -145,9 +149,9 @@ class Demo {
     std::map<std::string, std::vector<double>> seconds;
     for (int round = 0; round < kCalibrationRounds; ++round) {
       for (const Arm& arm : arms_) {
-        TrainOptions options = ArmOptions(arm, 0, kCalibrationSteps);
-        options.insert(options.end(),
-                       {{"data.eval_subset", "first:64"}, {"run.name", "demo-calibration"}});
+        TrainOptions options = ArmOptions(arm, 0, kCalibrationSteps,
+                                          absl::StrCat("calibration-", arm.name, "-", round));
+        options.push_back({"data.eval_subset", "first:64"});
         SLUICE_ASSIGN_OR_RETURN(const train::TrainReport report,
                                 RunTrain(Path("calibration"), Deduplicate(options)));
         seconds[arm.name].push_back(report.seconds / static_cast<double>(report.steps));
@@ -181,7 +185,9 @@ class Demo {
       std::cout << absl::StrFormat("run %s, seed %d: %d steps for %.0f s", arm.name, seed, steps,
                                    config_.seconds)
                 << std::endl;
-      TrainOptions options = ArmOptions(arm, seed, steps);
+      // A name of its own for each try: the sidecar would go on with the last one's directives.
+      TrainOptions options =
+          ArmOptions(arm, seed, steps, absl::StrCat("demo-", arm.name, "-", seed, "-try", attempt));
       options.insert(options.end(),
                      {{"eval.every", std::to_string(std::max<int64_t>(1, steps / 4))}});
       SLUICE_ASSIGN_OR_RETURN(

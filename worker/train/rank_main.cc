@@ -60,8 +60,10 @@ absl::StatusOr<std::string> ShareText(dist::Group& group, const std::string& tex
   return std::string(bytes.begin(), std::find(bytes.begin(), bytes.end(), 0));
 }
 
-absl::Status CheckSameConfiguration(dist::Group& group, const config::TrainConfig& config) {
-  const auto mine = static_cast<int64_t>(std::hash<std::string>()(config::Fingerprint(config)));
+// All options count, not only those of the fingerprint: how often ranks evaluate and save decides
+// collectives too.
+absl::Status CheckSameConfiguration(dist::Group& group, const std::string& config_toml) {
+  const auto mine = static_cast<int64_t>(std::hash<std::string>()(config_toml));
   SLUICE_ASSIGN_OR_RETURN(const std::vector<torch::Tensor> all,
                           group.Gather(torch::tensor({mine}, torch::kLong)));
   for (size_t r = 0; r < all.size(); ++r) {
@@ -111,16 +113,18 @@ class Rank {
     SLUICE_ASSIGN_OR_RETURN(assembly_,
                             Assemble(config_, static_cast<int64_t>(classes.size()), device_));
     SLUICE_ASSIGN_OR_RETURN(group_, Join(config_, env_, device_.is_cuda()));
-    SLUICE_RETURN_IF_ERROR(CheckSameConfiguration(*group_, config_));
+    SLUICE_RETURN_IF_ERROR(CheckSameConfiguration(*group_, config_toml_));
     if (config_.resume) {
       SLUICE_ASSIGN_OR_RETURN(std::optional<checkpoint::TrainState> state,
                               Restore(config_, classes, assembly_));
       if (state) {
         state_ = *std::move(state);
         ++state_.generation;
-        LogInfo(
-            absl::StrCat("goes on after step ", state_.step, " as generation ", state_.generation));
+      } else {
+        state_.generation = 1;  // Started before, and lost before its first checkpoint.
       }
+      LogInfo(
+          absl::StrCat("goes on after step ", state_.step, " as generation ", state_.generation));
     }
     return absl::OkStatus();
   }
