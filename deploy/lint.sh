@@ -95,5 +95,5 @@ check_tidy() {
 check_format
 check_scripts
 check_protocol
-check_tidy
+if [[ ${1:-} != --quick ]]; then check_tidy; fi
 step "clean"

@@ -15,7 +15,8 @@ Commands
                      (--keep leaves the sidecar up, --seeds N repeats; more: sluice-worker demo --help)
   test [CTEST-ARG…]  install what is missing, build everything, run all tests
   build [PRESET]     install what is missing and build: cpu (default), cuda, asan or tsan
-  lint               format, clang-tidy, shell scripts and protocol; files that passed are not checked again
+  lint [--quick]     format, shell scripts and protocol, and unless --quick clang-tidy; files that passed are not
+                     checked again
   sanitize           build and test under the address and the thread sanitizer
   clean              remove build/
 
@@ -175,7 +176,7 @@ sanitize() {
 lint() {
   install_packages build lint
   install_tools lint
-  SLUICE_JOBS=$(job_count) deploy/lint.sh
+  SLUICE_JOBS=$(job_count) deploy/lint.sh "$@"
 }
 
 main() {
@@ -189,7 +190,7 @@ main() {
       build "${1:-cpu}"
       say "binaries are in build/${1:-cpu}/bin"
       ;;
-    lint) lint ;;
+    lint) lint "$@" ;;
     sanitize) sanitize ;;
     clean) rm -rf build ;;
     -h | --help | help) usage ;;

@@ -4,7 +4,7 @@
 
 namespace sluice::sidecar {
 
-void ViewHub::Publish(std::shared_ptr<const View> view) {
+void ViewHub::Publish(const std::shared_ptr<const View>& view) {
   {
     absl::MutexLock lock(&mutex_);
     view_ = view;

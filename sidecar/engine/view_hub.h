@@ -20,7 +20,7 @@ class ViewWatcher {
 // order: the hub's lock before a watcher's; a watcher must not call the hub under its own.
 class ViewHub {
  public:
-  void Publish(std::shared_ptr<const View> view);
+  void Publish(const std::shared_ptr<const View>& view);
   std::shared_ptr<const View> Get() const;
 
   // From Add's return until Remove's return the watcher is called for each new view.

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -14,6 +12,7 @@
 #include "common/directive.h"
 #include "worker/model/weights.h"
 #include "worker/tensors/safetensors_file.h"
+#include "worker/torch.h"
 
 namespace sluice::checkpoint {
 

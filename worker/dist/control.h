@@ -1,10 +1,9 @@
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cstdint>
 
 #include "worker/dist/process_group.h"
+#include "worker/torch.h"
 
 namespace sluice::dist {
 

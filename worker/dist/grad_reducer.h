@@ -1,12 +1,11 @@
 #pragma once
 
-#include <torch/torch.h>
-
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "worker/dist/process_group.h"
+#include "worker/torch.h"
 
 namespace c10d {
 class Reducer;

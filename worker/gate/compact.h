@@ -1,11 +1,10 @@
 #pragma once
 
-#include <torch/torch.h>
-
 #include <vector>
 
 #include "worker/gate/packing.h"
 #include "worker/model/vit.h"
+#include "worker/torch.h"
 
 namespace sluice::gate {
 

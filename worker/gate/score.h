@@ -1,7 +1,5 @@
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cstdint>
 #include <span>
 #include <string>
@@ -9,6 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "worker/gate/policy.h"
+#include "worker/torch.h"
 
 namespace sluice::gate {
 

@@ -1,8 +1,7 @@
 #pragma once
 
-#include <torch/torch.h>
-
 #include "worker/model/vit_config.h"
+#include "worker/torch.h"
 
 namespace sluice::model {
 

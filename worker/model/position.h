@@ -1,6 +1,6 @@
 #pragma once
 
-#include <torch/torch.h>
+#include "worker/torch.h"
 
 namespace sluice::model {
 

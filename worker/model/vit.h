@@ -1,12 +1,11 @@
 #pragma once
 
-#include <torch/torch.h>
-
 #include <string>
 #include <vector>
 
 #include "worker/model/block.h"
 #include "worker/model/vit_config.h"
+#include "worker/torch.h"
 
 namespace sluice::model {
 

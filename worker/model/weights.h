@@ -1,7 +1,5 @@
 #pragma once
 
-#include <torch/torch.h>
-
 #include <map>
 #include <string>
 #include <utility>
@@ -12,6 +10,7 @@
 #include "worker/model/vit.h"
 #include "worker/tensors/safetensors_file.h"
 #include "worker/tensors/safetensors_writer.h"
+#include "worker/torch.h"
 
 namespace sluice::model {
 

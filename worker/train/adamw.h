@@ -1,11 +1,10 @@
 #pragma once
 
-#include <torch/torch.h>
-
 #include <map>
 #include <string>
 #include <vector>
 
+#include "worker/torch.h"
 #include "worker/train/param_groups.h"
 
 namespace sluice::train {

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -11,6 +9,7 @@
 #include "worker/gate/score.h"
 #include "worker/model/vit.h"
 #include "worker/model/weights.h"
+#include "worker/torch.h"
 
 namespace sluice::train {
 

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <torch/torch.h>
-
 #include <memory>
 #include <optional>
 #include <string>
@@ -10,6 +8,7 @@
 #include "absl/status/statusor.h"
 #include "worker/checkpoint/checkpoint.h"
 #include "worker/config/train_config.h"
+#include "worker/torch.h"
 #include "worker/train/adamw.h"
 #include "worker/train/datasets.h"
 #include "worker/train/gated_model.h"

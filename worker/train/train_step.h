@@ -1,7 +1,5 @@
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cstdint>
 #include <optional>
 
@@ -10,6 +8,7 @@
 #include "worker/dist/control.h"
 #include "worker/dist/directive_agreement.h"
 #include "worker/dist/grad_reducer.h"
+#include "worker/torch.h"
 #include "worker/train/adamw.h"
 #include "worker/train/gated_model.h"
 #include "worker/train/schedule.h"

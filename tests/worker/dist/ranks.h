@@ -1,7 +1,6 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
 
 #include <functional>
 #include <optional>
@@ -10,6 +9,7 @@
 #include <vector>
 
 #include "worker/dist/process_group.h"
+#include "worker/torch.h"
 
 namespace sluice::dist::testing {
 

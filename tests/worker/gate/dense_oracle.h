@@ -1,13 +1,12 @@
 #pragma once
 
-#include <torch/torch.h>
-
 #include <limits>
 #include <map>
 #include <string>
 #include <vector>
 
 #include "worker/model/vit.h"
+#include "worker/torch.h"
 
 // The oracle of mode `compact` in plain dense autograd, written from the definition and sharing no
 // code with it but the parameters: every operation is spelled out.

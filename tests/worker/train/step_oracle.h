@@ -1,7 +1,6 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
 
 #include <algorithm>
 #include <cmath>
@@ -14,6 +13,7 @@
 #include "tests/worker/gate/dense_oracle.h"
 #include "tests/worker/train/small_model.h"
 #include "worker/data/sampler.h"
+#include "worker/torch.h"
 #include "worker/train/train_step.h"
 
 // One TrainStep on R ranks, and what one process that spells everything out says about it.
