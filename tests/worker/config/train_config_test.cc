@@ -70,7 +70,7 @@ TEST(TrainConfig, ErrorsBetweenOptionsNameKeyValueAndExpectation) {
       {{"--gate.layer=6"}, {"gate.layer", "'6'", "depth", "6"}},
       {{"--model.depth=2", "--gate.layer=2"}, {"gate.layer", "'2'", "depth", "2"}},
       {{"--model.patch=5"}, {"model.image_size", "28", "multiple", "5"}},
-      {{"--model.heads=3"}, {"model.dim", "128", "multiple", "3"}},
+      {{"--model.heads=5"}, {"model.dim", "96", "multiple", "5"}},
       {{"--data.mean=0.5,0.4,0.3", "--data.std=0.5"}, {"data.mean", "data.std", "3", "1"}},
       {{"--data.mean=0.5,0.4,0.3", "--data.std=1,1,1"}, {"data.mean", "3", "channel"}},
   };

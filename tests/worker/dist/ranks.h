@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <functional>
 #include <optional>
 #include <thread>
@@ -17,6 +18,9 @@ namespace sluice::dist::testing {
 // have ended, so that no rank sees a connection close early.
 inline void RunRanks(int size, const std::function<void(Group&)>& body,
                      double timeout_seconds = 30.0) {
+  // c10d's flight recorder is one per process and its bookkeeping is not made for ranks that are
+  // threads.
+  ::setenv("TORCH_FR_BUFFER_SIZE", "0", /*replace=*/1);
   const auto store = c10::make_intrusive<c10d::HashStore>();
   std::vector<std::optional<Group>> groups(size);
   std::vector<std::thread> threads;

@@ -85,8 +85,8 @@ TEST(VitConfig, SizesMustDivide) {
   config.patch = 5;
   EXPECT_TRUE(SaysInvalid(ValidateVitConfig(config), {"image_size", "28", "5"}));
   config = *VitPreset("vit_nano");
-  config.heads = 3;
-  EXPECT_TRUE(SaysInvalid(ValidateVitConfig(config), {"dim", "128", "heads", "3"}));
+  config.heads = 5;
+  EXPECT_TRUE(SaysInvalid(ValidateVitConfig(config), {"dim", "96", "heads", "5"}));
 }
 
 }  // namespace
