@@ -1,7 +1,7 @@
 #pragma once
 
-// What Sluice uses of LibTorch, and the precompiled header of every file that uses it. <torch/torch.h> holds so much more
-// that each file would compile five times as long.
+// What Sluice uses of LibTorch, and the precompiled header of every file that uses it.
+// <torch/torch.h> holds so much more that each file would compile five times as long.
 #include <torch/autograd.h>
 #include <torch/cuda.h>
 #include <torch/nn/modules/conv.h>
