@@ -1,11 +1,15 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <string>
 
 #include "absl/status/status.h"
 
 namespace sluice::sidecar {
+
+// Bound of a field that may hold any finite number.
+inline constexpr double kMaxNumber = std::numeric_limits<double>::max();
 
 // Checks of single fields. An error is a refusal (engine/refusal.h) that names field, value and
 // expected range.

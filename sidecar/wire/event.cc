@@ -2,8 +2,6 @@
 
 #include <google/protobuf/util/json_util.h>
 
-#include <limits>
-
 #include "absl/strings/str_cat.h"
 #include "common/status.h"
 #include "sidecar/engine/refusal.h"
@@ -12,7 +10,6 @@
 namespace sluice::sidecar {
 namespace {
 
-constexpr double kMaxNumber = std::numeric_limits<double>::max();
 constexpr size_t kMaxText = 4096;
 
 std::string ToJson(const google::protobuf::Message& message) {

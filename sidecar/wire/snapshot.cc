@@ -1,7 +1,5 @@
 #include "sidecar/wire/snapshot.h"
 
-#include <limits>
-
 #include "absl/strings/str_cat.h"
 #include "common/status.h"
 #include "sidecar/engine/refusal.h"
@@ -10,8 +8,6 @@
 
 namespace sluice::sidecar {
 namespace {
-
-constexpr double kMaxNumber = std::numeric_limits<double>::max();
 
 absl::Status CheckSamples(const v1::GateSnapshot& p) {
   SLUICE_RETURN_IF_ERROR(CheckNumber("snapshot.loss", p.loss(), -kMaxNumber, kMaxNumber));

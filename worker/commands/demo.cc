@@ -20,7 +20,8 @@ absl::Status Demo(const std::vector<std::string>& arguments) {
   options.Integer("nproc", &config.nproc, 1, 64, "Ranks");
   options.Number("seconds", &config.seconds, 1, 86400, "Training seconds of each run");
   options.Number("rate", &config.rate, 0.06, 0.94, "Share of patch tokens that gated runs open");
-  options.Integer("images", &config.images, 64, 60000, "Images of the new domain");
+  options.Integer("images", &config.images, 64, 60000, "Training images of the new domain");
+  options.Integer("eval_images", &config.eval_images, 64, 10000, "Test images of the new domain");
   options.Integer("pretrain_steps", &config.pretrain_steps, 30, 1'000'000,
                   "Steps of the pretrained model");
   options.Number("lr", &config.lr, 1e-6, 1, "Peak learning rate of every run");

@@ -18,7 +18,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 // How often the ranks and the received signal are looked at.
-constexpr std::chrono::milliseconds kLookInterval{10};
+constexpr std::chrono::milliseconds kRankLookInterval{10};
 
 // The signal to pass on. A handler may touch nothing else.
 std::atomic<int> received_signal{0};
@@ -171,7 +171,7 @@ absl::Status RunLocalRanks(const LocalRanksConfig& config) {
   SLUICE_RETURN_IF_ERROR(group.Start());
   while (group.Look()) {
     group.Act();
-    std::this_thread::sleep_for(kLookInterval);
+    std::this_thread::sleep_for(kRankLookInterval);
   }
   return group.Result();
 }

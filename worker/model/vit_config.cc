@@ -20,7 +20,7 @@ VitConfig Make(const std::string& name, int64_t image_size, int64_t patch, int64
 }
 
 VitConfig Nano() {
-  VitConfig config = Make("vit_nano", 28, 4, 96, 6, 3);
+  VitConfig config = Make("vit_nano", 28, 4, 128, 6, 4);
   config.channels = 1;
   config.classes = 10;
   return config;

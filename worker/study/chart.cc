@@ -73,7 +73,7 @@ std::string Grid(const Axes& axes) {
   return out;
 }
 
-std::string Curve(const Axes& axes, const ComparedRun& run, bool gated, const char* colour) {
+std::string CurveLine(const Axes& axes, const ComparedRun& run, bool gated, const char* colour) {
   std::string points;
   for (const train::CurvePoint& p : run.report.curve) {
     const std::optional<double>& accuracy = gated ? p.accuracy_gated : p.accuracy_dense;
@@ -100,7 +100,7 @@ std::string AccuracyChart(const std::vector<ComparedRun>& runs, const std::strin
   for (const ComparedRun& run : runs) {
     if (run.seed != runs.front().seed) continue;
     const char* colour = kColours[index % kColours.size()];
-    absl::StrAppend(&svg, Curve(axes, run, false, colour), Curve(axes, run, true, colour));
+    absl::StrAppend(&svg, CurveLine(axes, run, false, colour), CurveLine(axes, run, true, colour));
     const double y = kTop + 18 * static_cast<double>(index);
     absl::StrAppend(
         &svg,

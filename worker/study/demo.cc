@@ -13,6 +13,7 @@
 #include "common/log_line.h"
 #include "common/status.h"
 #include "worker/launch/sidecar_process.h"
+#include "worker/model/vit_config.h"
 #include "worker/study/chart.h"
 #include "worker/study/summary.h"
 #include "worker/study/train_run.h"
@@ -20,11 +21,13 @@
 namespace sluice::study {
 namespace {
 
-constexpr int kCalibrationRounds = 2;
-constexpr int kCalibrationSteps = 40;
+constexpr int64_t kFirstLookSteps = 24;          // More than the warm-up.
+constexpr double kCalibrationShare = 1.0 / 6.0;  // Of the seconds of a run.
 // A run whose seconds miss the budget by more than this is run again with a corrected step count.
 constexpr double kMostMiss = 0.05;
 constexpr int kMostTries = 3;
+// Evaluations of a run on its way; they are not counted as training seconds.
+constexpr int64_t kCurvePoints = 3;
 
 struct Arm {
   std::string name;
@@ -32,6 +35,11 @@ struct Arm {
 };
 
 std::string Number(double value) { return absl::StrFormat("%g", value); }
+
+// An image's activation rate stays within this of the rate asked for: what a step costs then does
+// not depend on where the threshold stands, so a run takes the seconds that the calibration
+// foresaw.
+constexpr double kRateSlack = 0.02;
 
 // The head's logits stand after this block; early, because blocks up to it see every token.
 constexpr char kGateLayer[] = "1";
@@ -53,8 +61,8 @@ std::vector<Arm> MakeArms(double rate) {
                      {"gate.policy", "threshold"},
                      {"gate.threshold", Number(threshold)},
                      {"gate.rate", Number(rate)},
-                     {"gate.floor", Number(rate - 0.05)},
-                     {"gate.ceiling", Number(rate + 0.05)}}});
+                     {"gate.floor", Number(rate - kRateSlack)},
+                     {"gate.ceiling", Number(rate + kRateSlack)}}});
   }
   return arms;
 }
@@ -98,7 +106,7 @@ class Demo {
             {"nproc", std::to_string(config_.nproc)},
             {"sidecar", sidecar_->grpc().ToString()},
             {"data.folder", config_.data_folder},
-            {"data.eval_subset", "first:2000"},
+            {"data.eval_subset", absl::StrCat("first:", config_.eval_images)},
             {"gate.layer", kGateLayer},
             {"train.batch", "64"},
             {"train.weight_decay", "0.05"},
@@ -107,7 +115,9 @@ class Demo {
   }
 
   absl::Status Pretrain() {
-    const std::string folder = Path("pretrained");
+    // Another width or depth makes another model, which must not be taken for this one.
+    const model::VitConfig nano = *model::VitPreset("vit_nano");
+    const std::string folder = Path(absl::StrCat("pretrained-", nano.dim, "x", nano.depth));
     pretrained_ = (std::filesystem::path(folder) /
                    absl::StrFormat("checkpoint-%08d.safetensors", config_.pretrain_steps))
                       .string();
@@ -144,28 +154,31 @@ class Demo {
     return options;
   }
 
-  // Seconds per step of every arm, measured in turn; the median over rounds.
+  // Seconds per step of every arm, measured in turn: first a rough look, then a run of a part of
+  // the seconds.
   absl::Status Calibrate() {
-    std::map<std::string, std::vector<double>> seconds;
-    for (int round = 0; round < kCalibrationRounds; ++round) {
-      for (const Arm& arm : arms_) {
-        TrainOptions options = ArmOptions(arm, 0, kCalibrationSteps,
-                                          absl::StrCat("calibration-", arm.name, "-", round));
-        options.push_back({"data.eval_subset", "first:64"});
-        SLUICE_ASSIGN_OR_RETURN(const train::TrainReport report,
-                                RunTrain(Path("calibration"), Deduplicate(options)));
-        seconds[arm.name].push_back(report.seconds / static_cast<double>(report.steps));
-      }
-    }
+    for (const Arm& arm : arms_) SLUICE_RETURN_IF_ERROR(Measure(arm, kFirstLookSteps));
     for (const Arm& arm : arms_) {
-      std::vector<double>& values = seconds[arm.name];
-      std::sort(values.begin(), values.end());
-      step_seconds_[arm.name] = 0.5 * (values[(values.size() - 1) / 2] + values[values.size() / 2]);
+      SLUICE_RETURN_IF_ERROR(Measure(arm, StepsFor(arm, config_.seconds * kCalibrationShare)));
       std::cout << absl::StrFormat("calibration: %-12s %.1f ms per step", arm.name,
                                    1e3 * step_seconds_[arm.name])
                 << std::endl;
     }
     return absl::OkStatus();
+  }
+
+  absl::Status Measure(const Arm& arm, int64_t steps) {
+    TrainOptions options =
+        ArmOptions(arm, 0, steps, absl::StrCat("calibration-", arm.name, "-", steps));
+    options.push_back({"data.eval_subset", "first:64"});
+    SLUICE_ASSIGN_OR_RETURN(const train::TrainReport report,
+                            RunTrain(Path("calibration"), Deduplicate(options)));
+    step_seconds_[arm.name] = report.seconds / static_cast<double>(report.steps);
+    return absl::OkStatus();
+  }
+
+  int64_t StepsFor(const Arm& arm, double seconds) const {
+    return std::max<int64_t>(kFirstLookSteps, std::llround(seconds / step_seconds_.at(arm.name)));
   }
 
   // The last value of a name wins; the command line takes each name once.
@@ -180,8 +193,7 @@ class Demo {
 
   absl::Status Compare(const Arm& arm, int64_t seed) {
     for (int attempt = 1;; ++attempt) {
-      const auto steps =
-          std::max<int64_t>(30, std::llround(config_.seconds / step_seconds_[arm.name]));
+      const int64_t steps = StepsFor(arm, config_.seconds);
       std::cout << absl::StrFormat("run %s, seed %d: %d steps for %.0f s", arm.name, seed, steps,
                                    config_.seconds)
                 << std::endl;
@@ -189,7 +201,7 @@ class Demo {
       TrainOptions options =
           ArmOptions(arm, seed, steps, absl::StrCat("demo-", arm.name, "-", seed, "-try", attempt));
       options.insert(options.end(),
-                     {{"eval.every", std::to_string(std::max<int64_t>(1, steps / 4))}});
+                     {{"eval.every", std::to_string(std::max<int64_t>(1, steps / kCurvePoints))}});
       SLUICE_ASSIGN_OR_RETURN(
           const train::TrainReport report,
           RunTrain(Path(absl::StrCat(arm.name, "-", seed)), Deduplicate(options)));

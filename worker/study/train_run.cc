@@ -51,7 +51,7 @@ std::vector<double> Losses(const json& list) {
   return losses;
 }
 
-std::vector<train::CurvePoint> Curve(const json& list) {
+std::vector<train::CurvePoint> ReadCurve(const json& list) {
   std::vector<train::CurvePoint> curve;
   for (const json& item : list.get_ref<const json::array_t&>()) {
     item.get_ref<const json::object_t&>();  // Otherwise it is the curve that is wrong, not a key.
@@ -81,7 +81,7 @@ train::TrainReport Report(const json& j) {
   Set(j, "eval_activation_rate", &r.eval_activation_rate);
   Set(j, "checkpoint", &r.checkpoint);
   r.losses = Take(j, "losses", Losses);
-  r.curve = Take(j, "curve", Curve);
+  r.curve = Take(j, "curve", ReadCurve);
   return r;
 }
 

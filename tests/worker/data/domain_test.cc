@@ -9,7 +9,7 @@
 namespace sluice::data {
 namespace {
 
-const ImageShape kShape{1, 28, 28};
+const ImageShape kDomainShape{1, 28, 28};
 
 double Mean(const Image& image) {
   return std::accumulate(image.pixels.begin(), image.pixels.end(), 0.0) /
@@ -34,12 +34,12 @@ TEST(Domain, NamesGoBothWays) {
 }
 
 TEST(Domain, AllAreRepeatableKeepTheRangeAndDiffer) {
-  const Image image = Ramp(kShape);
+  const Image image = Ramp(kDomainShape);
   for (const std::string& name : DomainNames()) {
     const Domain domain = *ParseDomain(name);
     const Image once = Apply(domain, image, 7);
     EXPECT_EQ(once.pixels, Apply(domain, image, 7).pixels) << name;
-    EXPECT_EQ(once.shape(), kShape) << name;
+    EXPECT_EQ(once.shape(), kDomainShape) << name;
     for (const float pixel : once.pixels) ASSERT_TRUE(pixel >= 0.0f && pixel <= 1.0f) << name;
     EXPECT_EQ(once.pixels == image.pixels, domain == Domain::kNone) << name;
   }
@@ -76,7 +76,7 @@ TEST(Domain, NoiseTreatsChannelsApart) {
 }
 
 TEST(Domain, BlurSpreadsAPointAsAGaussian) {
-  Image image = Image::Zeros(kShape);
+  Image image = Image::Zeros(kDomainShape);
   image.at(0, 14, 14) = 1.0f;
   const Image blurred = Apply(Domain::kBlur, image, 0);
   EXPECT_NEAR(Mean(blurred) * 784, 1.0, 1e-5);
@@ -96,7 +96,7 @@ TEST(Domain, ContrastKeepsTheMean) {
 }
 
 TEST(Domain, FlipShiftMirrorsAndMovesDownRight) {
-  const Image image = Ramp(kShape);
+  const Image image = Ramp(kDomainShape);
   const Image moved = Apply(Domain::kFlipShift, image, 0);
   for (int i = 0; i < 28; ++i) {
     for (int j = 0; j < 4; ++j) {
