@@ -1,0 +1,227 @@
+#include "sidecar/ctl/arguments.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "common/host_port.h"
+#include "common/status.h"
+
+namespace sluice::ctl {
+namespace {
+
+constexpr size_t kMaxRunName = 128;
+constexpr size_t kMaxReason = 256;
+constexpr uint64_t kMax64 = std::numeric_limits<uint64_t>::max();
+constexpr uint32_t kMax32 = std::numeric_limits<uint32_t>::max();
+
+// The command line as it was written. CLI11 splits it; the values are checked afterwards, so that
+// every error has the same form.
+struct Texts {
+  std::string timeout = "5";
+  std::optional<std::string> count, first_step, last_step, limit, layer, threshold;
+  // Where these came from, for errors.
+  std::string sidecar_origin, timeout_origin;
+};
+
+std::string Origin(const std::string& flag, const std::string& variable,
+                   const std::vector<std::string>& arguments) {
+  const auto given = [&flag](const std::string& argument) {
+    return argument == flag || absl::StartsWith(argument, flag + "=");
+  };
+  return std::any_of(arguments.begin(), arguments.end(), given)
+             ? absl::StrCat(" (from flag ", flag, ")")
+             : absl::StrCat(" (from environment ", variable, ")");
+}
+
+absl::Status Invalid(const std::string& name, const std::string& value,
+                     const std::string& expected) {
+  return absl::InvalidArgumentError(
+      absl::StrCat(name, " is '", absl::CEscape(value), "', expected ", expected));
+}
+
+absl::Status Missing(const std::string& name, const std::string& expected) {
+  return absl::InvalidArgumentError(absl::StrCat(name, " is missing, expected ", expected));
+}
+
+// What is not given stays as it is.
+template <typename T>
+absl::Status ReadInteger(const std::string& name, const std::optional<std::string>& text, T low,
+                         T high, T& value) {
+  if (!text.has_value()) return absl::OkStatus();
+  T read = 0;
+  if (absl::SimpleAtoi(*text, &read) && read >= low && read <= high) {
+    value = read;
+    return absl::OkStatus();
+  }
+  return Invalid(name, *text, absl::StrCat("an integer in [", low, ", ", high, "]"));
+}
+
+absl::Status ReadNumber(const std::string& name, const std::string& text, double low, double high,
+                        double& value) {
+  double read = 0.0;
+  if (absl::SimpleAtod(text, &read) && std::isfinite(read) && read >= low && read <= high) {
+    value = read;
+    return absl::OkStatus();
+  }
+  return Invalid(name, text, absl::StrCat("a number in [", low, ", ", high, "]"));
+}
+
+absl::Status CheckRun(const std::string& run) {
+  const auto allowed = [](char c) {
+    return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '.' || c == '_' || c == '-';
+  };
+  if (run.empty()) return Missing("RUN", "the name of a run that 'sluicectl runs' lists");
+  if (run.size() <= kMaxRunName && std::all_of(run.begin(), run.end(), allowed)) {
+    return absl::OkStatus();
+  }
+  return Invalid("RUN", run, "1 to 128 characters of [A-Za-z0-9._-]");
+}
+
+// Protobuf would refuse to send what is not UTF-8, far from here.
+bool IsUtf8(const std::string& text) {
+  try {
+    return !nlohmann::json(text).dump().empty();
+  } catch (const nlohmann::json::type_error&) {
+    return false;
+  }
+}
+
+absl::Status CheckSetThreshold(const Texts& texts, Arguments& result) {
+  if (!texts.layer.has_value())
+    return Missing("layer", "--layer N as 'sluicectl get RUN' shows it");
+  if (!texts.threshold.has_value()) return Missing("threshold", "--threshold X in [0, 1]");
+  SLUICE_RETURN_IF_ERROR(ReadInteger("layer", texts.layer, 1u, kMax32, result.layer));
+  SLUICE_RETURN_IF_ERROR(ReadNumber("threshold", *texts.threshold, 0.0, 1.0, result.threshold));
+  if (result.reason.size() <= kMaxReason && IsUtf8(result.reason)) return absl::OkStatus();
+  return Invalid("reason", result.reason, absl::StrCat("at most ", kMaxReason, " bytes of UTF-8"));
+}
+
+absl::Status CheckHistory(const Texts& texts, Arguments& result) {
+  SLUICE_RETURN_IF_ERROR(
+      ReadInteger("first_step", texts.first_step, uint64_t{0}, kMax64, result.first_step));
+  SLUICE_RETURN_IF_ERROR(
+      ReadInteger("last_step", texts.last_step, uint64_t{0}, kMax64, result.last_step));
+  SLUICE_RETURN_IF_ERROR(ReadInteger("limit", texts.limit, 1u, kMax32, result.limit));
+  if (result.last_step == 0 || result.first_step <= result.last_step) return absl::OkStatus();
+  return Invalid("first_step", *texts.first_step,
+                 absl::StrCat("at most last_step, which is ", result.last_step));
+}
+
+absl::Status CheckShared(const Texts& texts, Arguments& result) {
+  const absl::StatusOr<HostPort> address = ParseHostPort(result.sidecar);
+  if (!address.ok() || address->port == 0) {
+    return Invalid("sidecar", result.sidecar,
+                   "HOST:PORT with a port from 1 to 65535" + texts.sidecar_origin);
+  }
+  double seconds = 0.0;
+  if (!ReadNumber("timeout", texts.timeout, 0.001, 86400.0, seconds).ok()) {
+    return Invalid("timeout", texts.timeout,
+                   "a number of seconds in [0.001, 86400]" + texts.timeout_origin);
+  }
+  result.timeout = std::chrono::milliseconds(std::llround(seconds * 1000.0));
+  return absl::OkStatus();
+}
+
+absl::Status CheckAll(const Texts& texts, const std::vector<std::string>& left, Arguments& result) {
+  if (result.command.empty()) {
+    const std::string expected = "expected one of " + absl::StrJoin(CommandNames(), ", ");
+    return absl::InvalidArgumentError(
+        left.empty()
+            ? absl::StrCat("the command is missing, ", expected, "; see sluicectl --help")
+            : absl::StrCat("command '", absl::CEscape(left.front()), "' is unknown, ", expected));
+  }
+  if (!left.empty()) {
+    return absl::InvalidArgumentError(absl::StrCat("argument '", absl::CEscape(left.front()),
+                                                   "' is unknown, expected what ", "'sluicectl ",
+                                                   result.command, " --help' lists"));
+  }
+  SLUICE_RETURN_IF_ERROR(CheckShared(texts, result));
+  if (result.command == "runs") return absl::OkStatus();
+  SLUICE_RETURN_IF_ERROR(CheckRun(result.run));
+  if (result.command == "history") return CheckHistory(texts, result);
+  if (result.command == "set-threshold") return CheckSetThreshold(texts, result);
+  return ReadInteger("count", texts.count, uint64_t{1}, kMax64, result.count);
+}
+
+void DefineShared(CLI::App& app, Texts& texts, Arguments& result) {
+  app.set_version_flag("--version", "sluicectl " SLUICE_VERSION, "Print the version and exit");
+  app.add_option("--sidecar", result.sidecar, "address of the sidecar, HOST:PORT")
+      ->envname("SLUICE_SIDECAR")
+      ->capture_default_str();
+  app.add_option("--timeout", texts.timeout, "seconds to wait for an answer")
+      ->envname("SLUICE_TIMEOUT")
+      ->capture_default_str();
+  app.add_flag("--json", result.json, "print JSON, one object per line");
+}
+
+CLI::App* AddCommand(CLI::App& app, const std::string& name, const std::string& help,
+                     std::string* run) {
+  CLI::App* const command = app.add_subcommand(name, help);
+  // Options of every command may follow its name as well; what is left over is looked at later.
+  command->fallthrough()->allow_extras();
+  command->footer("--sidecar, --timeout and --json work with every command: sluicectl --help");
+  if (run != nullptr) command->add_option("RUN", *run, "name of the run");
+  return command;
+}
+
+void DefineCommands(CLI::App& app, Texts& texts, Arguments& result) {
+  AddCommand(app, "runs", "list the runs that the sidecar knows, newest activity first", nullptr);
+  AddCommand(app, "get", "show one run in full", &result.run);
+  CLI::App* const watch = AddCommand(
+      app, "watch", "print a line per closed window or directive until the run ends", &result.run);
+  watch->add_option("--count", texts.count, "end after so many updates");
+  CLI::App* const history =
+      AddCommand(app, "history", "print a run's windows, oldest first", &result.run);
+  history->add_option("--first_step", texts.first_step, "first step, inclusive");
+  history->add_option("--last_step", texts.last_step, "last step, inclusive");
+  history->add_option("--limit", texts.limit, "at most so many windows, the newest (1000)");
+  CLI::App* const set =
+      AddCommand(app, "set-threshold",
+                 "set one gate layer's threshold, which the policies go on from", &result.run);
+  set->add_option("--layer", texts.layer, "block after which the gate stands, from 1");
+  set->add_option("--threshold", texts.threshold, "threshold, in [0, 1]; higher opens less");
+  set->add_option("--reason", result.reason, "why, for the journal; at most 256 bytes");
+}
+
+}  // namespace
+
+const std::vector<std::string>& CommandNames() {
+  static const auto* const names =
+      new std::vector<std::string>{"runs", "get", "watch", "history", "set-threshold"};
+  return *names;
+}
+
+absl::StatusOr<bool> ParseArguments(const std::vector<std::string>& arguments, Arguments& result) {
+  CLI::App app("Looks at the runs of a sluice-sidecar and steers them by hand.", "sluicectl");
+  Texts texts;
+  texts.sidecar_origin = Origin("--sidecar", "SLUICE_SIDECAR", arguments);
+  texts.timeout_origin = Origin("--timeout", "SLUICE_TIMEOUT", arguments);
+  app.allow_extras()->require_subcommand(0, 1);
+  DefineShared(app, texts, result);
+  DefineCommands(app, texts, result);
+  try {
+    std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());  // CLI11 expects it.
+    app.parse(std::move(reversed));
+  } catch (const CLI::Success& done) {
+    app.exit(done);
+    return false;
+  } catch (const CLI::ParseError& error) {
+    return absl::InvalidArgumentError(error.what());
+  }
+  for (const CLI::App* command : app.get_subcommands()) result.command = command->get_name();
+  SLUICE_RETURN_IF_ERROR(CheckAll(texts, app.remaining(true), result));
+  return true;
+}
+
+}  // namespace sluice::ctl

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+namespace sluice::ctl {
+
+// What the command line asks for, checked. Numbers that a command does not take stay as they are.
+struct Arguments {
+  std::string command;  // One of CommandNames().
+  std::string sidecar = "127.0.0.1:50551";
+  std::chrono::milliseconds timeout{5000};  // For each answer; a watch's first update.
+  bool json = false;
+
+  std::string run;          // Every command but `runs`.
+  uint64_t count = 0;       // watch: updates to print; 0 is no limit.
+  uint64_t first_step = 0;  // history: both inclusive; 0 leaves the side open.
+  uint64_t last_step = 0;
+  uint32_t limit = 0;      // history: windows at most; 0 is the sidecar's own limit.
+  uint32_t layer = 0;      // set-threshold: block after which the gate stands, from 1.
+  double threshold = 0.0;  // set-threshold: in [0, 1].
+  std::string reason;      // set-threshold: at most 256 bytes of UTF-8.
+};
+
+const std::vector<std::string>& CommandNames();
+
+// Reads `arguments` (without the program's name) and the environment. False: help or the version
+// was printed. INVALID_ARGUMENT: one line for the user that names the argument, its value and what
+// was expected; `result.command` is set if it was understood.
+absl::StatusOr<bool> ParseArguments(const std::vector<std::string>& arguments, Arguments& result);
+
+}  // namespace sluice::ctl

@@ -1,0 +1,105 @@
+#include "sidecar/ctl/client.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/status.h"
+#include "sidecar/ctl/table.h"
+
+namespace sluice::ctl {
+namespace {
+
+// 4,096 windows of many gate layers are a few MB.
+constexpr int kMaxAnswerBytes = 64 << 20;
+
+std::shared_ptr<grpc::Channel> OpenChannel(const std::string& address) {
+  grpc::ChannelArguments arguments;
+  // A proxy for web pages is none for a sidecar.
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  arguments.SetMaxReceiveMessageSize(kMaxAnswerBytes);
+  return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
+}
+
+}  // namespace
+
+Client::Client(const std::string& address, std::chrono::milliseconds timeout)
+    : address_(address), timeout_(timeout), stub_(v1::Runs::NewStub(OpenChannel(address))) {}
+
+template <typename Request, typename Response>
+absl::StatusOr<Response> Client::Call(grpc::Status (v1::Runs::Stub::*method)(grpc::ClientContext*,
+                                                                             const Request&,
+                                                                             Response*),
+                                      const Request& request, grpc::ClientContext* context) {
+  context->set_deadline(std::chrono::system_clock::now() + timeout_);
+  Response response;
+  SLUICE_RETURN_IF_ERROR(Explain((stub_.get()->*method)(context, request, &response)));
+  return response;
+}
+
+absl::StatusOr<v1::ListRunsResponse> Client::ListRuns() {
+  grpc::ClientContext context;
+  return Call(&v1::Runs::Stub::ListRuns, v1::ListRunsRequest(), &context);
+}
+
+absl::StatusOr<v1::RunState> Client::GetRun(const std::string& run, grpc::ClientContext* context) {
+  v1::GetRunRequest request;
+  request.set_run(run);
+  SLUICE_ASSIGN_OR_RETURN(v1::GetRunResponse response,
+                          Call(&v1::Runs::Stub::GetRun, request, context));
+  return std::move(*response.mutable_state());
+}
+
+absl::StatusOr<v1::RunState> Client::GetRun(const std::string& run) {
+  grpc::ClientContext context;
+  return GetRun(run, &context);
+}
+
+absl::StatusOr<v1::GetHistoryResponse> Client::GetHistory(const v1::GetHistoryRequest& request) {
+  grpc::ClientContext context;
+  return Call(&v1::Runs::Stub::GetHistory, request, &context);
+}
+
+absl::StatusOr<v1::Directive> Client::SetThreshold(const v1::SetThresholdRequest& request) {
+  grpc::ClientContext context;
+  SLUICE_ASSIGN_OR_RETURN(v1::SetThresholdResponse response,
+                          Call(&v1::Runs::Stub::SetThreshold, request, &context));
+  return std::move(*response.mutable_directive());
+}
+
+std::unique_ptr<grpc::ClientReader<v1::WatchRunResponse>> Client::WatchRun(
+    const std::string& run, grpc::ClientContext* context) {
+  v1::WatchRunRequest request;
+  request.set_run(run);
+  return stub_->WatchRun(context, request);
+}
+
+absl::Status Client::Explain(const grpc::Status& status) const {
+  const std::string why = OneLine(status.error_message());
+  switch (status.error_code()) {
+    case grpc::StatusCode::OK:
+      return absl::OkStatus();
+    case grpc::StatusCode::UNAVAILABLE:
+      return absl::UnavailableError(absl::StrCat(
+          "sidecar ", address_, " is not reachable, expected a sluice-sidecar there: ", why));
+    case grpc::StatusCode::DEADLINE_EXCEEDED:
+      return TooLate();
+    case grpc::StatusCode::UNIMPLEMENTED:
+      return absl::UnimplementedError(absl::StrCat(
+          "sidecar ", address_, " does not know this call, expected service sluice.v1.Runs"));
+    case grpc::StatusCode::NOT_FOUND:
+      return absl::NotFoundError(
+          absl::StrCat(why, ", expected what 'sluicectl runs' and 'sluicectl get RUN' show"));
+    default:
+      // absl's and gRPC's codes are the same numbers.
+      return absl::Status(static_cast<absl::StatusCode>(status.error_code()),
+                          absl::StrCat("sidecar ", address_, ": ", why));
+  }
+}
+
+absl::Status Client::TooLate() const {
+  return absl::DeadlineExceededError(
+      absl::StrCat("sidecar ", address_, " did not answer, expected an answer within ",
+                   static_cast<double>(timeout_.count()) / 1000.0, " s (--timeout)"));
+}
+
+}  // namespace sluice::ctl

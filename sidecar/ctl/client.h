@@ -1,0 +1,48 @@
+#pragma once
+
+#include <grpcpp/grpcpp.h>
+
+#include <chrono>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "sluice/v1/runs.grpc.pb.h"
+
+namespace sluice::ctl {
+
+// Asks the service Runs. Each call waits at most `timeout`; an error is one line for the user, with
+// UNAVAILABLE or DEADLINE_EXCEEDED if the sidecar cannot be reached or does not answer.
+// Thread-safe.
+class Client {
+ public:
+  Client(const std::string& address, std::chrono::milliseconds timeout);
+
+  absl::StatusOr<v1::ListRunsResponse> ListRuns();
+  // `context` lets another thread cancel the call.
+  absl::StatusOr<v1::RunState> GetRun(const std::string& run, grpc::ClientContext* context);
+  absl::StatusOr<v1::RunState> GetRun(const std::string& run);
+  absl::StatusOr<v1::GetHistoryResponse> GetHistory(const v1::GetHistoryRequest& request);
+  absl::StatusOr<v1::Directive> SetThreshold(const v1::SetThresholdRequest& request);
+  // Has no deadline; `context` ends it.
+  std::unique_ptr<grpc::ClientReader<v1::WatchRunResponse>> WatchRun(const std::string& run,
+                                                                     grpc::ClientContext* context);
+
+  // What a call's end means to the user. OK stays OK.
+  absl::Status Explain(const grpc::Status& status) const;
+  // The sidecar did not answer within the timeout.
+  absl::Status TooLate() const;
+  std::chrono::milliseconds timeout() const { return timeout_; }
+
+ private:
+  template <typename Request, typename Response>
+  absl::StatusOr<Response> Call(grpc::Status (v1::Runs::Stub::*method)(grpc::ClientContext*,
+                                                                       const Request&, Response*),
+                                const Request& request, grpc::ClientContext* context);
+
+  const std::string address_;
+  const std::chrono::milliseconds timeout_;
+  std::unique_ptr<v1::Runs::Stub> stub_;
+};
+
+}  // namespace sluice::ctl

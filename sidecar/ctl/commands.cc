@@ -1,0 +1,75 @@
+#include "sidecar/ctl/commands.h"
+
+#include "common/status.h"
+#include "sidecar/ctl/client.h"
+#include "sidecar/ctl/format.h"
+#include "sidecar/ctl/watch_loop.h"
+
+namespace sluice::ctl {
+namespace {
+
+absl::Status RunRuns(const Arguments& arguments, Client& client, Output& output) {
+  SLUICE_ASSIGN_OR_RETURN(const v1::ListRunsResponse runs, client.ListRuns());
+  return arguments.json ? output.Json(runs) : output.Text(RunsText(runs));
+}
+
+absl::Status RunGet(const Arguments& arguments, Client& client, Output& output) {
+  SLUICE_ASSIGN_OR_RETURN(const v1::RunState state, client.GetRun(arguments.run));
+  return arguments.json ? output.Json(state) : output.Text(RunText(state));
+}
+
+absl::Status RunHistory(const Arguments& arguments, Client& client, Output& output) {
+  v1::GetHistoryRequest request;
+  request.set_run(arguments.run);
+  request.set_first_step(arguments.first_step);
+  request.set_last_step(arguments.last_step);
+  request.set_limit(arguments.limit);
+  SLUICE_ASSIGN_OR_RETURN(const v1::GetHistoryResponse history, client.GetHistory(request));
+  return arguments.json ? output.Json(history) : output.Text(HistoryText(history));
+}
+
+absl::Status RunSetThreshold(const Arguments& arguments, Client& client, Output& output) {
+  v1::SetThresholdRequest request;
+  request.set_run(arguments.run);
+  request.set_layer(arguments.layer);
+  request.set_threshold(arguments.threshold);
+  request.set_reason(arguments.reason);
+  SLUICE_ASSIGN_OR_RETURN(const v1::Directive directive, client.SetThreshold(request));
+  return arguments.json ? output.Json(directive) : output.Text(DirectiveText(directive));
+}
+
+absl::Status RunWatch(const Arguments& arguments, Output& output) {
+  const sigset_t signals = BlockEndSignals();
+  Client client(arguments.sidecar, arguments.timeout);
+  return WatchRun(arguments, signals, &client, &output);
+}
+
+}  // namespace
+
+absl::Status RunCommand(const Arguments& arguments, Output* output) {
+  if (arguments.command == "watch") return RunWatch(arguments, *output);
+  Client client(arguments.sidecar, arguments.timeout);
+  if (arguments.command == "runs") return RunRuns(arguments, client, *output);
+  if (arguments.command == "get") return RunGet(arguments, client, *output);
+  if (arguments.command == "history") return RunHistory(arguments, client, *output);
+  SLUICE_CHECK(arguments.command == "set-threshold");
+  return RunSetThreshold(arguments, client, *output);
+}
+
+int ExitCode(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kOk:
+      return 0;
+    case absl::StatusCode::kInvalidArgument:
+      return 2;
+    case absl::StatusCode::kNotFound:
+      return 3;
+    case absl::StatusCode::kUnavailable:
+    case absl::StatusCode::kDeadlineExceeded:
+      return 4;
+    default:
+      return 1;
+  }
+}
+
+}  // namespace sluice::ctl

@@ -1,0 +1,104 @@
+#include "sidecar/ctl/watch_loop.h"
+
+#include <poll.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <chrono>
+
+#include "common/status.h"
+#include "sidecar/ctl/format.h"
+#include "sidecar/ctl/run_feed.h"
+#include "sidecar/ctl/watch_format.h"
+
+namespace sluice::ctl {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// A descriptor that is closed at the end.
+struct Descriptor {
+  explicit Descriptor(int number) : fd(number) { SLUICE_CHECK(fd >= 0); }
+  ~Descriptor() { ::close(fd); }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  const int fd;
+};
+
+// What a watch has printed.
+class Printer {
+ public:
+  Printer(const Arguments& arguments, Output* output) : arguments_(arguments), output_(output) {}
+
+  absl::Status Print(const v1::RunState& state) {
+    ++printed_;
+    done_ = HasEnded(state) || printed_ == arguments_.count;
+    return arguments_.json ? output_->Json(state) : output_->Text(format_.Update(state));
+  }
+  bool done() const { return done_ || output_->closed(); }
+  uint64_t printed() const { return printed_; }
+
+ private:
+  const Arguments& arguments_;
+  Output* const output_;
+  WatchFormat format_;
+  uint64_t printed_ = 0;
+  bool done_ = false;
+};
+
+absl::Status PrintAll(RunFeed& feed, Printer& printer) {
+  while (auto item = feed.Take()) {
+    SLUICE_RETURN_IF_ERROR(item->status());
+    SLUICE_RETURN_IF_ERROR(printer.Print(**item));
+    if (printer.done()) break;
+  }
+  return absl::OkStatus();
+}
+
+// Waits for something to happen, at most until `end` if there is one. True: a signal came, or the
+// reader of the output went away.
+bool WaitOrEnd(int signals, int feed, int output, const Clock::time_point* end) {
+  // No event is asked of the output: a reader that goes away is reported all the same.
+  std::array<pollfd, 3> wait = {{{signals, POLLIN, 0}, {feed, POLLIN, 0}, {output, 0, 0}}};
+  int milliseconds = -1;
+  if (end != nullptr) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(*end - Clock::now());
+    milliseconds = left.count() > 0 ? static_cast<int>(left.count()) : 0;
+  }
+  const int ready = ::poll(wait.data(), wait.size(), milliseconds);
+  SLUICE_CHECK(ready >= 0 || errno == EINTR);
+  return ready > 0 && (wait[0].revents != 0 || (wait[2].revents & (POLLERR | POLLHUP)) != 0);
+}
+
+}  // namespace
+
+sigset_t BlockEndSignals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGTERM);
+  SLUICE_CHECK(pthread_sigmask(SIG_BLOCK, &signals, nullptr) == 0);
+  return signals;
+}
+
+absl::Status WatchRun(const Arguments& arguments, const sigset_t& signals, Client* client,
+                      Output* output) {
+  const Descriptor signal(::signalfd(-1, &signals, SFD_CLOEXEC));
+  const Clock::time_point first_by = Clock::now() + client->timeout();
+  Printer printer(arguments, output);
+  RunFeed feed(client, arguments.run);
+  while (!printer.done()) {
+    const bool waits_for_first = printer.printed() == 0;
+    if (WaitOrEnd(signal.fd, feed.descriptor(), output->descriptor(),
+                  waits_for_first ? &first_by : nullptr)) {
+      return absl::OkStatus();
+    }
+    SLUICE_RETURN_IF_ERROR(PrintAll(feed, printer));
+    if (printer.printed() == 0 && Clock::now() >= first_by) return client->TooLate();
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace sluice::ctl
