@@ -3,6 +3,10 @@
 #include <grpc/support/log.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/impl/server_builder_option.h>
+
+#include <memory>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "common/log.h"
@@ -11,6 +15,19 @@ namespace sluice::sidecar {
 namespace {
 
 constexpr int kMaxMessageBytes = 1 << 20;
+
+// Takes out server reflection, which gRPC's library adds to every server of a program that is
+// linked with it.
+class WithoutReflection final : public grpc::ServerBuilderOption {
+ public:
+  void UpdateArguments(grpc::ChannelArguments*) override {}
+  void UpdatePlugins(std::vector<std::unique_ptr<grpc::ServerBuilderPlugin>>* plugins) override {
+    std::erase_if(*plugins, [](const std::unique_ptr<grpc::ServerBuilderPlugin>& plugin) {
+      using grpc::reflection::ProtoServerReflectionPlugin;
+      return dynamic_cast<ProtoServerReflectionPlugin*>(plugin.get()) != nullptr;
+    });
+  }
+};
 
 // gRPC's own lines go to our log, where they are details.
 void LogGrpc(gpr_log_func_args* args) { spdlog::debug("grpc: {}", args->message); }
@@ -35,8 +52,10 @@ absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(const HostPort& ad
                                                               RunsService* runs) {
   gpr_set_log_function(LogGrpc);
   grpc::EnableDefaultHealthCheckService(true);
+  // Adds nothing where the library has done so itself.
   if (reflection) grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::ServerBuilder builder;
+  if (!reflection) builder.SetOption(std::make_unique<WithoutReflection>());
   SetArguments(builder);
   int port = 0;
   builder.AddListeningPort(address.ToString(), grpc::InsecureServerCredentials(), &port);

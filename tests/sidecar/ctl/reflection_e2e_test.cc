@@ -1,9 +1,11 @@
 // Server reflection, by its wire format: Debian ships no generated code for it.
 #include <gmock/gmock.h>
 #include <grpcpp/generic/generic_stub.h>
+#include <grpcpp/grpcpp.h>
 
 #include <chrono>
 #include <string>
+#include <vector>
 
 #include "tests/sidecar/testing/sidecar_process.h"
 
