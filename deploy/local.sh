@@ -158,6 +158,7 @@ run_demo() {
 
 run_tests() {
   install_packages build test
+  install_tools examples
   build cpu
   exec ctest --test-dir build/cpu --output-on-failure --parallel "$(job_count)" "$@"
 }
