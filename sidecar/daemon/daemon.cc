@@ -15,6 +15,9 @@ namespace {
 
 constexpr size_t kQueueCapacity = 8192;
 constexpr std::chrono::seconds kStopDeadline{10};
+// gRPC lets a connection go once its client has agreed, and a client that makes no call may look
+// every five seconds only. By then nothing is left to be said on it.
+constexpr std::chrono::milliseconds kConnectionsPatience{200};
 // A commit on a slow disk takes part of a second; a loop that is stuck takes longer than this.
 constexpr std::chrono::seconds kHeartbeatLimit{10};
 
@@ -63,9 +66,9 @@ void Daemon::Stop() {
   if (!writer_.Stop(deadline - kStopDeadline / 2)) {
     spdlog::error("stopped with messages that could not be made durable; they stay with the ranks");
   }
-  telemetry_.FinishStreams();
+  telemetry_.FinishStreams(deadline);
   runs_.FinishWatches();
-  if (grpc_ != nullptr) grpc_->Shutdown(deadline);
+  if (grpc_ != nullptr) grpc_->Shutdown(std::chrono::steady_clock::now() + kConnectionsPatience);
   if (http_ != nullptr) http_->Stop();
 }
 

@@ -20,7 +20,8 @@ class Daemon {
   static absl::StatusOr<std::unique_ptr<Daemon>> Start(const DaemonOptions& options);
   ~Daemon();
 
-  // Not serving, drain, commit, finish streams, shut down: by a deadline of ten seconds.
+  // Not serving, drain, commit, finish streams, shut down: by a deadline of about ten seconds, and
+  // in a fraction of one if no commit fails and no stream is stuck.
   void Stop();
 
   // {"grpc":"HOST:PORT","http":"HOST:PORT","pid":N}

@@ -55,8 +55,9 @@ void Writer::Loop() {
       for (const Command& command : batch) engine_.Apply(command, outbox_);
     }
     if (Commit()) {
-      outbox_.Send();
+      // Before it is said, so that who was told finds it.
       hub_->Publish(engine_.MakeView(commit_failures_));
+      outbox_.Send();
     }
   }
   const std::vector<Command> left = queue_->Close();

@@ -13,9 +13,10 @@
 namespace sluice::sidecar {
 
 // The one thread that owns run state and store. Each round: drain the queue, apply, one
-// transaction, then say what the batch wanted said, then publish the view. Nothing is said before
-// it is durable. A commit that fails is tried again from the state in memory, and no command is
-// taken meanwhile, so that ranks feel the backpressure and keep what is theirs.
+// transaction, then publish the view, then say what the batch wanted said. Nothing is said before
+// it is durable, and who is told finds it in the view. A commit that fails is tried again from the
+// state in memory, and no command is taken meanwhile, so that ranks feel the backpressure and keep
+// what is theirs.
 class Writer {
  public:
   Writer(Engine engine, Store store, CommandQueue* queue, ViewHub* hub);

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "sidecar/http/draining_server.h"
 
 namespace sluice::sidecar {
 namespace {
@@ -23,7 +24,7 @@ void Answer(httplib::Response& response, bool good) {
 
 }  // namespace
 
-HttpServer::HttpServer() : server_(std::make_unique<httplib::Server>()) {}
+HttpServer::HttpServer() : server_(std::make_unique<DrainingServer>()) {}
 
 HttpServer::~HttpServer() { Stop(); }
 
@@ -75,6 +76,7 @@ void HttpServer::Stop() {
   if (!thread_.joinable()) return;
   // Stop has no effect on a server whose thread has not come to listen yet.
   while (!server_->is_running()) std::this_thread::yield();
+  server_->EndConnections();
   server_->stop();
   thread_.join();
 }

@@ -9,11 +9,9 @@
 #include "absl/status/statusor.h"
 #include "common/host_port.h"
 
-namespace httplib {
-class Server;
-}
-
 namespace sluice::sidecar {
+
+class DrainingServer;
 
 // What the pages show; each is called on a thread of the server and must not block.
 struct HttpPages {
@@ -30,6 +28,7 @@ class HttpServer {
   static absl::StatusOr<std::unique_ptr<HttpServer>> Start(const HostPort& address,
                                                            HttpPages pages);
   ~HttpServer();
+  // Answers under way are still sent; idle connections end at once.
   void Stop();
   // The address with the port that was chosen.
   const HostPort& address() const { return address_; }
@@ -38,7 +37,7 @@ class HttpServer {
   HttpServer();
   void Route(HttpPages pages);
 
-  std::unique_ptr<httplib::Server> server_;
+  std::unique_ptr<DrainingServer> server_;
   HostPort address_;
   std::thread thread_;
 };

@@ -3,6 +3,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "sidecar/wire/message.h"
 
 namespace sluice::sidecar {
@@ -39,7 +40,9 @@ class TelemetryService::Reactor final
     if (message.ok()) {
       command = StreamMessage{port_, *std::move(message)};
     } else {
-      command = RejectedMessage{port_, incoming_.identity().seq(), message.status()};
+      // A seq that is itself out of range numbers nothing.
+      const uint64_t seq = incoming_.identity().seq();
+      command = RejectedMessage{port_, seq <= kMaxSeq ? seq : 0, message.status()};
     }
     if (service_->queue_->Push(std::move(command), [port = port_] { port->Read(); })) {
       port_->Read();
@@ -90,7 +93,7 @@ void TelemetryService::StopReading() {
   stopping_ = true;
 }
 
-void TelemetryService::FinishStreams() {
+void TelemetryService::FinishStreams(std::chrono::steady_clock::time_point deadline) {
   std::vector<std::shared_ptr<StreamPort>> ports;
   {
     absl::MutexLock lock(&mutex_);
@@ -99,6 +102,10 @@ void TelemetryService::FinishStreams() {
   for (const auto& port : ports) {
     port->Finish(grpc::Status(grpc::StatusCode::UNAVAILABLE, "the sidecar is shutting down"));
   }
+  const auto none_left = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return ports_.empty(); };
+  absl::MutexLock lock(&mutex_);
+  mutex_.AwaitWithTimeout(absl::Condition(&none_left),
+                          absl::FromChrono(deadline - std::chrono::steady_clock::now()));
 }
 
 }  // namespace sluice::sidecar

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <set>
 
@@ -23,8 +24,9 @@ class TelemetryService final : public v1::Telemetry::CallbackService {
 
   // New streams are turned away from now on; those that are up read no more.
   void StopReading();
-  // Ends all streams with UNAVAILABLE once their last messages are sent.
-  void FinishStreams();
+  // Ends all streams with UNAVAILABLE once their last messages are sent, and waits until they are
+  // gone or the deadline has come.
+  void FinishStreams(std::chrono::steady_clock::time_point deadline);
 
  private:
   class Reactor;

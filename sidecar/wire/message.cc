@@ -9,9 +9,6 @@
 namespace sluice::sidecar {
 namespace {
 
-// Seqs are remembered one by one above a gap: a bound keeps arithmetic on them safe.
-constexpr uint64_t kMaxSeq = uint64_t{1} << 62;
-
 absl::Status CheckIdentity(const v1::WorkerMessage& proto) {
   if (!proto.has_identity()) return Refuse(RefusalReason::kMalformed, "identity is absent");
   SLUICE_RETURN_IF_ERROR(CheckName("identity.run", proto.identity().run()));

@@ -1,13 +1,10 @@
 #include "tests/sidecar/testing/sidecar_process.h"
 
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <spawn.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include <chrono>
 #include <filesystem>
@@ -15,7 +12,6 @@
 #include <thread>
 
 #include "common/file.h"
-#include "common/host_port.h"
 
 extern char** environ;
 
@@ -28,13 +24,6 @@ constexpr std::chrono::milliseconds kPoll{10};
 using Clock = std::chrono::steady_clock;
 
 }  // namespace
-
-TemporaryFolder::TemporaryFolder() {
-  std::string name = (std::filesystem::temp_directory_path() / "sluice_sidecar_XXXXXX").string();
-  path_ = ::mkdtemp(name.data());
-}
-
-TemporaryFolder::~TemporaryFolder() { std::filesystem::remove_all(path_); }
 
 int WaitForExit(pid_t pid) {
   for (const auto end = Clock::now() + kPatience; Clock::now() < end;) {
@@ -100,27 +89,14 @@ int SidecarProcess::Terminate() {
   return code;
 }
 
-// Plain sockets: Debian's httplib is built with TLS, which changes the layout of its client.
-std::string HttpGet(const std::string& address, const std::string& path) {
-  const auto host_port = ParseHostPort(address);
-  sockaddr_in to{};
-  to.sin_family = AF_INET;
-  to.sin_port = htons(host_port->port);
-  ::inet_pton(AF_INET, host_port->host.c_str(), &to.sin_addr);
-  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  const timeval patience{5, 0};
-  ::setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-  const std::string request = "GET " + path + " HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n";
-  std::string answer;
-  if (::connect(fd, reinterpret_cast<sockaddr*>(&to), sizeof(to)) == 0 &&
-      ::send(fd, request.data(), request.size(), MSG_NOSIGNAL) > 0) {
-    char buffer[4096];
-    for (ssize_t n; (n = ::recv(fd, buffer, sizeof(buffer), 0)) > 0;) answer.append(buffer, n);
+std::string WaitForMetric(const std::string& address, const std::string& text) {
+  std::string metrics;
+  for (const auto end = Clock::now() + kPatience; Clock::now() < end;) {
+    metrics = HttpGet(address, "/metrics");
+    if (metrics.find(text) != std::string::npos) break;
+    std::this_thread::sleep_for(kPoll);
   }
-  ::close(fd);
-  const size_t body = answer.find("\r\n\r\n");
-  if (answer.rfind("HTTP/1.1 200", 0) != 0 || body == std::string::npos) return "";
-  return answer.substr(body + 4);
+  return metrics;
 }
 
 }  // namespace sluice::sidecar::testing

@@ -5,18 +5,10 @@
 #include <string>
 #include <vector>
 
+#include "tests/sidecar/testing/http_client.h"
+#include "tests/sidecar/testing/temporary_folder.h"
+
 namespace sluice::sidecar::testing {
-
-// A folder of its own for one test, removed at the end.
-class TemporaryFolder {
- public:
-  TemporaryFolder();
-  ~TemporaryFolder();
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 // Waits at most ten seconds for the process to end. Its exit code, 128 + signal, or -1.
 int WaitForExit(pid_t pid);
@@ -43,7 +35,8 @@ class SidecarProcess {
 // Starts the binary with these arguments, its standard error in `error_file`.
 pid_t Spawn(const std::vector<std::string>& arguments, const std::string& error_file);
 
-// Body of a GET on HOST:PORT; "" if the status is not 200.
-std::string HttpGet(const std::string& address, const std::string& path);
+// Reads /metrics until `text` is part of it, at most ten seconds, and returns what was read last:
+// what a rank is told may come a moment before the view that shows it.
+std::string WaitForMetric(const std::string& address, const std::string& text);
 
 }  // namespace sluice::sidecar::testing

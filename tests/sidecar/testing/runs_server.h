@@ -1,0 +1,41 @@
+#pragma once
+
+#include <grpcpp/grpcpp.h>
+
+#include <chrono>
+#include <memory>
+
+#include "sidecar/runs/runs_service.h"
+#include "sluice/v1/runs.grpc.pb.h"
+
+namespace sluice::sidecar::testing {
+
+// The service Runs and a client of it in one process; the test publishes views and drains the
+// queue.
+class RunsServer {
+ protected:
+  RunsServer() {
+    grpc::ServerBuilder builder;
+    builder.RegisterService(&service_);
+    server_ = builder.BuildAndStart();
+    stub_ = v1::Runs::NewStub(server_->InProcessChannel({}));
+  }
+  ~RunsServer() {
+    service_.FinishWatches();
+    server_->Shutdown(std::chrono::system_clock::now() + std::chrono::seconds(5));
+  }
+  // For one call of at most ten seconds.
+  static std::unique_ptr<grpc::ClientContext> Context() {
+    auto context = std::make_unique<grpc::ClientContext>();
+    context->set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(10));
+    return context;
+  }
+
+  CommandQueue queue_{4};
+  ViewHub hub_;
+  RunsService service_{&queue_, &hub_};
+  std::unique_ptr<grpc::Server> server_;
+  std::unique_ptr<v1::Runs::Stub> stub_;
+};
+
+}  // namespace sluice::sidecar::testing
