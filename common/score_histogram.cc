@@ -20,11 +20,11 @@ const std::array<double, kScoreBins>& UpperEdges() {
   return edges;
 }
 
-double LowerEdge(int bin) { return bin == 0 ? 0.0 : UpperEdges()[bin - 1]; }
-
 }  // namespace
 
 double ScoreBinUpperEdge(int bin) { return UpperEdges()[bin]; }
+
+double ScoreBinLowerEdge(int bin) { return bin == 0 ? 0.0 : ScoreBinUpperEdge(bin - 1); }
 
 int ScoreBin(double score) {
   if (!(score > 0.0)) {
@@ -50,7 +50,7 @@ double ScoreQuantile(const std::array<double, kScoreBins>& weights, double q) {
     last = i;
     if (below + weights[i] >= wanted) {
       const double inside = (wanted - below) / weights[i];
-      return LowerEdge(i) + inside * (UpperEdges()[i] - LowerEdge(i));
+      return ScoreBinLowerEdge(i) + inside * (UpperEdges()[i] - ScoreBinLowerEdge(i));
     }
     below += weights[i];
   }
@@ -64,7 +64,7 @@ double ShareAbove(const std::array<double, kScoreBins>& weights, double threshol
   }
   double above = 0.0;
   for (int i = 0; i < kScoreBins; ++i) {
-    const double low = LowerEdge(i);
+    const double low = ScoreBinLowerEdge(i);
     const double high = UpperEdges()[i];
     if (threshold <= low) {
       above += weights[i];

@@ -14,6 +14,9 @@ using ScoreBins = std::array<uint64_t, kScoreBins>;
 // trained model gather.
 double ScoreBinUpperEdge(int bin);
 
+// Lower edge of bin i: the upper edge of the bin before it, 0 for the first.
+double ScoreBinLowerEdge(int bin);
+
 // Bin of a score in [0, 1]: the first whose upper edge is at or above it. Scores outside are
 // clamped; NaN is bin 0.
 int ScoreBin(double score);

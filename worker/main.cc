@@ -19,6 +19,8 @@ const std::map<std::string, Command>& Commands() {
   static const std::map<std::string, Command> commands = {
       {"train", {"train a vision transformer with a gated backward pass", sluice::commands::Train}},
       {"eval", {"evaluate weights, densely and gated", sluice::commands::Eval}},
+      {"predict", {"classes, confidences and open patches of images", sluice::commands::Predict}},
+      {"bench", {"measure what Sluice costs", sluice::commands::Bench}},
       {"demo",
        {"dense against gated post-training at equal seconds, on Fashion-MNIST",
         sluice::commands::Demo}},

@@ -12,6 +12,11 @@ namespace {
 
 constexpr double kSmallestChange = 1e-4;
 
+// Worth a directive. To or from 0 always is: it opens all.
+bool IsChange(double from, double to) {
+  return std::abs(to - from) > kSmallestChange || (from == 0.0) != (to == 0.0);
+}
+
 bool ThresholdIsTheLever(const GateLayer& gate) { return gate.policy == "threshold"; }
 
 // Moves the averages of one layer by the window's tokens; the first window sets them.
@@ -43,7 +48,11 @@ Proposal Propose(const GateLayer& gate, const PolicyOptions& options, const Laye
 
 DecisionRecord Decide(const GateLayer& gate, const ClosedWindow& window, uint64_t tokens,
                       const PolicyOptions& options, const std::string& run, LayerSteering& layer) {
-  const ComposeInput input{Propose(gate, options, layer), layer.ema_weights, layer.sent_base, 0.0};
+  const ComposeInput input{Propose(gate, options, layer),
+                           layer.ema_weights,
+                           layer.sent_base,
+                           {layer.sent_base, layer.last_rate},
+                           0.0};
   const Decision decision = Compose(input, options.limits);
   DecisionRecord record;
   record.run = run;
@@ -128,7 +137,7 @@ SteeringResult Steer(const ClosedWindow& window, const PolicyOptions& options, R
     result.decisions.push_back(Decide(gate, window, tokens, options, run.run, layer));
     const DecisionRecord& decision = result.decisions.back();
     reasons.push_back(why + decision.reason);
-    changed |= std::abs(decision.threshold - next.layers[i].threshold) > kSmallestChange;
+    changed |= IsChange(next.layers[i].threshold, decision.threshold);
     next.layers[i].threshold = decision.threshold;
   }
   result.reason = reasons.empty() ? "the run has no gate" : absl::StrJoin(reasons, "; ");

@@ -7,14 +7,13 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "sidecar/policy/change_limit.h"
-#include "sidecar/policy/guard.h"
 
 namespace sluice::sidecar {
 
 Decision Compose(const ComposeInput& input, const ComposeLimits& limits) {
   std::vector<std::string> parts;
-  const Guarded guarded =
-      Guard(input.proposal.threshold, input.weights, limits.guard_low, limits.guard_high);
+  const Guarded guarded = Guard(input.proposal.threshold, input.weights, limits.guard_low,
+                                limits.guard_high, input.observed);
   if (guarded.acted) parts.push_back("guard");
   const Limited limited = LimitChange(guarded.threshold, input.previous_base, limits.max_change);
   if (limited.acted) parts.push_back("change limit");

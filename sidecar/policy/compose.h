@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "sidecar/policy/guard.h"
 #include "sidecar/policy/proposal.h"
 
 namespace sluice::sidecar {
@@ -18,6 +19,7 @@ struct ComposeInput {
   Proposal proposal;
   ScoreWeights weights{};       // Moving average that the guard predicts with.
   double previous_base = 0.0;   // The policy's part of the last directive.
+  Observed observed{};          // Of the last window, for the guard.
   double breaker_offset = 0.0;  // Added last, so that it wins over the guard.
 };
 

@@ -11,6 +11,8 @@ namespace sluice::commands {
 // after its work is done; an error is one line for the user.
 absl::Status Train(const std::vector<std::string>& arguments);
 absl::Status Eval(const std::vector<std::string>& arguments);
+absl::Status Predict(const std::vector<std::string>& arguments);
+absl::Status Bench(const std::vector<std::string>& arguments);
 absl::Status Demo(const std::vector<std::string>& arguments);
 
 }  // namespace sluice::commands

@@ -10,6 +10,7 @@
 #include "common/log_line.h"
 #include "common/status.h"
 #include "worker/commands/command.h"
+#include "worker/commands/trained_model.h"
 #include "worker/config/train_config.h"
 #include "worker/train/evaluate.h"
 #include "worker/train/setup.h"
@@ -51,18 +52,15 @@ absl::StatusOr<json> EvaluateModes(const config::TrainConfig& config) {
 }  // namespace
 
 absl::Status Eval(const std::vector<std::string>& arguments) {
-  config::TrainConfig config;
-  OptionSet options("sluice-worker eval",
-                    "Evaluates the weights of --model.init, densely and gated");
-  config::DefineTrainOptions(options, config);
-  SLUICE_ASSIGN_OR_RETURN(const bool go_on, options.Parse(arguments));
-  if (!go_on) return absl::OkStatus();
-  SLUICE_RETURN_IF_ERROR(config::ValidateTrainConfig(config));
+  SLUICE_ASSIGN_OR_RETURN(
+      const std::optional<config::TrainConfig> parsed,
+      ParseForTrainedModel("sluice-worker eval",
+                           "Evaluates the weights of --model.init, densely and gated. A checkpoint "
+                           "brings its configuration along; flags win over it",
+                           arguments, [](OptionSet&) {}));
+  if (!parsed) return absl::OkStatus();
+  const config::TrainConfig& config = *parsed;
   StartLog("eval", config.log_level);
-  if (config.model.init.empty()) {
-    return absl::InvalidArgumentError(
-        "model.init is empty, expected a weights file or a checkpoint to evaluate");
-  }
   const auto processors = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   at::set_num_threads(config.train.threads > 0 ? static_cast<int>(config.train.threads)
                                                : processors);

@@ -109,7 +109,7 @@ void DefineRun(OptionSet& o, TrainConfig& c) {
            "Least level to log");
   o.Number("progress.seconds", &c.progress_seconds, 0, 3600,
            "Seconds between progress lines; 0: none");
-  o.Action("print_config", &c.print_config, "Print all options as TOML and end");
+  o.Action("print-config", &c.print_config, "Print all options as TOML and end");
 }
 
 absl::Status Bad(const std::string& key, const std::string& value, const std::string& expected) {

@@ -4,25 +4,13 @@
 #include <filesystem>
 #include <utility>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
-#include "common/file.h"
 #include "common/status.h"
-#include "worker/data/decode.h"
 
 namespace sluice::data {
 namespace {
 
 namespace fs = std::filesystem;
-
-// The long side is resized before it is cropped, so a very long image would cost memory without
-// limit.
-constexpr int kMaxAspect = 64;
-
-bool IsImageName(const fs::path& path) {
-  const std::string end = absl::AsciiStrToLower(path.extension().string());
-  return end == ".jpg" || end == ".jpeg" || end == ".png";
-}
 
 // Sorted names in a folder: its folders, or its image files.
 absl::StatusOr<std::vector<std::string>> List(const std::string& folder, bool folders) {
@@ -32,29 +20,13 @@ absl::StatusOr<std::vector<std::string>> List(const std::string& folder, bool fo
   for (; !error && it != fs::directory_iterator(); it.increment(error)) {
     const std::string name = it->path().filename().string();
     std::error_code ignored;
-    const bool wanted = folders ? it->is_directory(ignored)
-                                : it->is_regular_file(ignored) && IsImageName(it->path());
+    const bool wanted =
+        folders ? it->is_directory(ignored) : it->is_regular_file(ignored) && IsImageName(name);
     if (wanted && name.front() != '.') names.push_back(name);
   }
   if (error) return absl::ErrnoToStatus(error.value(), absl::StrCat("list '", folder, "'"));
   std::sort(names.begin(), names.end());
   return names;
-}
-
-absl::Status CheckOptions(const ImageFolderOptions& options) {
-  if (options.channels != 1 && options.channels != 3) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("channels is ", options.channels, ", expected 1 or 3"));
-  }
-  if (options.size < 1 || options.size > 4096) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("image size is ", options.size, ", expected one in [1, 4096]"));
-  }
-  if (!(options.crop_fraction > 0.0 && options.crop_fraction <= 1.0)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("crop fraction is ", options.crop_fraction, ", expected one in (0, 1]"));
-  }
-  return absl::OkStatus();
 }
 
 // Names by label; an error if the labels are not 0 to size - 1.
@@ -76,7 +48,7 @@ absl::StatusOr<std::vector<std::string>> NamesOf(const std::map<std::string, int
 
 absl::StatusOr<std::unique_ptr<ImageFolder>> ImageFolder::Open(const std::string& folder,
                                                                const ImageFolderOptions& options) {
-  SLUICE_RETURN_IF_ERROR(CheckOptions(options));
+  SLUICE_RETURN_IF_ERROR(CheckReadImageOptions(options.read));
   SLUICE_ASSIGN_OR_RETURN(const std::vector<std::string> classes, List(folder, true));
   std::unique_ptr<ImageFolder> dataset(new ImageFolder(options));
   if (options.label_map.empty()) {
@@ -115,17 +87,8 @@ absl::Status ImageFolder::AddClass(const std::string& folder, const std::string&
 absl::StatusOr<Sample> ImageFolder::Get(int64_t index) const {
   SLUICE_RETURN_IF_ERROR(CheckIndex(index));
   const Entry& entry = entries_[static_cast<size_t>(index)];
-  SLUICE_ASSIGN_OR_RETURN(const std::string bytes, ReadFile(entry.path));
-  absl::StatusOr<Image> image = DecodeImage(bytes, options_.channels);
-  if (!image.ok()) return Annotate(image.status(), absl::StrCat("image '", entry.path, "'"));
-  const auto [shorter, longer] = std::minmax(image->height, image->width);
-  if (longer / shorter >= kMaxAspect) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("image '", entry.path, "' has ", image->height, " x ", image->width,
-                     " pixels, expected a long side of less than ", kMaxAspect, " short ones"));
-  }
-  return Sample{ResizeAndCrop(*image, options_.size, options_.crop_fraction, options_.filter),
-                entry.label, static_cast<uint64_t>(index)};
+  SLUICE_ASSIGN_OR_RETURN(Image image, ReadImage(entry.path, options_.read));
+  return Sample{std::move(image), entry.label, static_cast<uint64_t>(index)};
 }
 
 }  // namespace sluice::data

@@ -7,15 +7,12 @@
 
 #include "absl/status/statusor.h"
 #include "worker/data/dataset.h"
-#include "worker/data/resize.h"
+#include "worker/data/read_image.h"
 
 namespace sluice::data {
 
 struct ImageFolderOptions {
-  int channels = 3;              // 1 (luma) or 3 (RGB).
-  int size = 224;                // Pixels per side of what Get returns.
-  double crop_fraction = 0.875;  // See ResizeAndCrop.
-  ResizeFilter filter = ResizeFilter::kBicubic;
+  ReadImageOptions read;
   // Class name to label, 0 to its size - 1. Empty: the folders in order of their names. Given, for
   // an evaluation with the training's labels: a folder that it does not name is an error.
   std::map<std::string, int64_t> label_map;
@@ -32,7 +29,9 @@ class ImageFolder : public Dataset {
                                                            const ImageFolderOptions& options);
 
   int64_t size() const override { return static_cast<int64_t>(entries_.size()); }
-  ImageShape shape() const override { return {options_.channels, options_.size, options_.size}; }
+  ImageShape shape() const override {
+    return {options_.read.channels, options_.read.size, options_.read.size};
+  }
   const std::vector<std::string>& class_names() const override { return class_names_; }
   absl::StatusOr<Sample> Get(int64_t index) const override;
 

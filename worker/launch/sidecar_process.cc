@@ -26,7 +26,7 @@ SidecarProcess::SidecarProcess(ChildProcess process, HostPort grpc, HostPort htt
 
 absl::StatusOr<SidecarProcess> SidecarProcess::Start(const SidecarOptions& options) {
   ChildOptions child{.program = options.program,
-                     .arguments = {"--listen", "127.0.0.1:0", "--http", "127.0.0.1:0", "--state",
+                     .arguments = {"--listen", options.listen, "--http", "127.0.0.1:0", "--state",
                                    options.state, "--json", "-"},
                      .environment = {},
                      .capture_stdout = true};

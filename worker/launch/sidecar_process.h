@@ -16,6 +16,8 @@ struct SidecarOptions {
   std::string program{};
   // Folder of its state.
   std::string state{};
+  // Where it serves gRPC; port 0 is any free one.
+  std::string listen = "127.0.0.1:0";
   // Further flags.
   std::vector<std::string> arguments{};
   std::chrono::milliseconds start_timeout{10000};

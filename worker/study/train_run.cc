@@ -64,6 +64,12 @@ std::vector<train::CurvePoint> ReadCurve(const json& list) {
   return curve;
 }
 
+train::WorkDone ReadWork(const json& v) {
+  return {v.at("steps").get<uint64_t>(), v.at("images_open").get<uint64_t>(),
+          v.at("images_skipped").get<uint64_t>(), v.at("tokens_open").get<uint64_t>(),
+          v.at("tokens_closed").get<uint64_t>()};
+}
+
 train::TrainReport Report(const json& j) {
   train::TrainReport r;
   Set(j, "run", &r.run);
@@ -74,6 +80,8 @@ train::TrainReport Report(const json& j) {
   Set(j, "median_step_seconds", &r.median_step_seconds);
   Set(j, "longest_step_seconds", &r.longest_step_seconds);
   Set(j, "activation_rate", &r.activation_rate);
+  r.work = Take(j, "work", ReadWork);
+  Set(j, "publisher_cpu_seconds", &r.publisher_cpu_seconds);
   Set(j, "directive_version", &r.directive_version);
   Set(j, "directives_applied", &r.directives_applied);
   Set(j, "accuracy_dense", &r.accuracy_dense);

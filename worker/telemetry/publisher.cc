@@ -68,6 +68,12 @@ absl::Status Validate(const PublisherConfig& config) {
   return absl::OkStatus();
 }
 
+double ThreadCpuSeconds() {
+  timespec used{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+  return static_cast<double>(used.tv_sec) + 1e-9 * static_cast<double>(used.tv_nsec);
+}
+
 }  // namespace
 
 class Publisher::Impl {
@@ -211,6 +217,7 @@ class Publisher::Impl {
   void Note(const Session& session) {
     const std::lock_guard<std::mutex> lock(mutex_);
     session.FillStats(stats_);
+    stats_.cpu_seconds = ThreadCpuSeconds();
   }
 
   const PublisherConfig config_;

@@ -81,6 +81,8 @@ struct PublisherStats {
   uint64_t directives_refused = 0;
   // True between HelloReply and the stream's end.
   bool connected = false;
+  // Processor time that the publisher's thread has used; gRPC's own threads are not in it.
+  double cpu_seconds = 0.0;
 };
 
 }  // namespace sluice::telemetry

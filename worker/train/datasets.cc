@@ -25,8 +25,8 @@ absl::StatusOr<std::shared_ptr<const data::Dataset>> OpenSplit(
     SLUICE_ASSIGN_OR_RETURN(dataset, data::IdxDataset::Open(config.folder, split, label_map));
   } else {
     data::ImageFolderOptions options;
-    options.channels = static_cast<int>(input.channels);
-    options.size = static_cast<int>(input.size);
+    options.read.channels = static_cast<int>(input.channels);
+    options.read.size = static_cast<int>(input.size);
     for (size_t i = 0; i < label_map.size(); ++i)
       options.label_map[label_map[i]] = static_cast<int64_t>(i);
     const std::string folder = (std::filesystem::path(config.folder) / split).string();

@@ -17,6 +17,17 @@ struct CurvePoint {
   bool operator==(const CurvePoint&) const = default;
 };
 
+// Work since the start of the run, over all ranks: what the sidecar's counters must come to.
+struct WorkDone {
+  uint64_t steps = 0;  // The run's, not each rank's.
+  uint64_t images_open = 0;
+  uint64_t images_skipped = 0;
+  uint64_t tokens_open = 0;  // Patch tokens at the last gate; 0 without a gate.
+  uint64_t tokens_closed = 0;
+
+  bool operator==(const WorkDone&) const = default;
+};
+
 // What a training run reports when it ends.
 struct TrainReport {
   std::string run;
@@ -27,6 +38,8 @@ struct TrainReport {
   double median_step_seconds = 0.0;
   double longest_step_seconds = 0.0;
   double activation_rate = 1.0;  // Over the whole run.
+  WorkDone work;
+  double publisher_cpu_seconds = 0.0;  // Of rank 0's publisher thread until the last step.
   uint64_t directive_version = 0;
   int64_t directives_applied = 0;
   std::optional<double> accuracy_dense;

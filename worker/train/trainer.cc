@@ -46,6 +46,20 @@ absl::StatusOr<std::vector<Counters>> GatherCounters(dist::Group& group, const C
   return result;
 }
 
+WorkDone Total(const std::vector<Counters>& ranks) {
+  WorkDone work;
+  for (const Counters& c : ranks) {
+    work.steps = std::max(work.steps, c.steps);
+    work.images_open += c.images_open;
+    work.images_skipped += c.images_skipped;
+    if (c.layer_count == 0) continue;
+    const LayerCounters& last = c.layers[c.layer_count - 1];
+    work.tokens_open += last.tokens_open;
+    work.tokens_closed += last.tokens_closed;
+  }
+  return work;
+}
+
 }  // namespace
 
 void RequestStop() { stop_requested.store(true); }
@@ -208,6 +222,7 @@ absl::Status Trainer::Checkpoint(int64_t step) {
   // What the checkpoint says of decisions must be in the decision log.
   SLUICE_RETURN_IF_ERROR(parts_.agreement->AwaitDurable());
   SLUICE_ASSIGN_OR_RETURN(state_.counters, GatherCounters(*parts_.group, counters_));
+  report_.work = Total(state_.counters);
   const config::TrainConfig& config = *parts_.config;
   if (parts_.group->rank() != 0) return absl::OkStatus();
   const auto start = Clock::now();
@@ -245,6 +260,7 @@ absl::StatusOr<TrainReport> Trainer::Run() {
     if (is_due(step, config.eval_every) && !ends) SLUICE_RETURN_IF_ERROR(EvaluateNow(step));
     if (is_due(step, config.checkpoint_every)) SLUICE_RETURN_IF_ERROR(Checkpoint(step));
   }
+  report_.publisher_cpu_seconds = parts_.publisher->Stats().cpu_seconds;
   const auto last = static_cast<int64_t>(state_.step);
   SLUICE_RETURN_IF_ERROR(Checkpoint(last));
   SLUICE_RETURN_IF_ERROR(EvaluateNow(last));

@@ -70,7 +70,7 @@ TEST(TrainConfig, ErrorsBetweenOptionsNameKeyValueAndExpectation) {
       {{"--gate.layer=6"}, {"gate.layer", "'6'", "depth", "6"}},
       {{"--model.depth=2", "--gate.layer=2"}, {"gate.layer", "'2'", "depth", "2"}},
       {{"--model.patch=5"}, {"model.image_size", "28", "multiple", "5"}},
-      {{"--model.heads=5"}, {"model.dim", "96", "multiple", "5"}},
+      {{"--model.heads=5"}, {"model.dim", "128", "multiple", "5"}},
       {{"--data.mean=0.5,0.4,0.3", "--data.std=0.5"}, {"data.mean", "data.std", "3", "1"}},
       {{"--data.mean=0.5,0.4,0.3", "--data.std=1,1,1"}, {"data.mean", "3", "channel"}},
   };
@@ -243,11 +243,11 @@ TEST(TrainConfig, PrintedTomlReadsBackTheSame) {
   EXPECT_TRUE(second.config.resume);
 }
 
-// `train --print_config > run.toml` is how a configuration file is made: it must be one that
+// `train --print-config > run.toml` is how a configuration file is made: it must be one that
 // trains.
 TEST(TrainConfig, APrintedConfigurationTrains) {
   Program first;
-  ASSERT_TRUE(first.Parse({"--print_config"}).ok());
+  ASSERT_TRUE(first.Parse({"--print-config"}).ok());
   EXPECT_TRUE(first.config.print_config);
   const TemporaryFolder folder;
   Program second;

@@ -12,7 +12,7 @@ std::string GreenJpeg() { return EncodeJpeg(Plain({0, 255, 0}, 16, 16), 3, 16, 1
 
 ImageFolderOptions Small() {
   ImageFolderOptions options;
-  options.size = 8;
+  options.read.size = 8;
   return options;
 }
 
@@ -52,7 +52,7 @@ TEST(ImageFolder, TurnsToGreyWhenAsked) {
   const TemporaryFolder folder;
   Fill(folder);
   ImageFolderOptions options = Small();
-  options.channels = 1;
+  options.read.channels = 1;
   const auto dataset = ImageFolder::Open(folder.path(), options);
   ASSERT_TRUE(dataset.ok()) << dataset.status();
   EXPECT_NEAR((*dataset)->Get(1)->image.at(0, 4, 4), 0.299, 0.01);
@@ -101,13 +101,13 @@ TEST(ImageFolder, RefusesEmptyFoldersAndBadOptions) {
   EXPECT_TRUE(Says(ImageFolder::Open(folder.Path("gone"), Small()).status(),
                    absl::StatusCode::kNotFound, {"gone"}));
   ImageFolderOptions options = Small();
-  options.channels = 2;
+  options.read.channels = 2;
   EXPECT_TRUE(SaysInvalid(ImageFolder::Open(folder.path(), options).status(), {"channels is 2"}));
   options = Small();
-  options.size = 0;
+  options.read.size = 0;
   EXPECT_TRUE(SaysInvalid(ImageFolder::Open(folder.path(), options).status(), {"size is 0"}));
   options = Small();
-  options.crop_fraction = 1.5;
+  options.read.crop_fraction = 1.5;
   EXPECT_TRUE(SaysInvalid(ImageFolder::Open(folder.path(), options).status(), {"1.5", "(0, 1]"}));
 }
 

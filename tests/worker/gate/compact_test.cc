@@ -3,34 +3,13 @@
 #include <gtest/gtest.h>
 
 #include "tests/worker/gate/dense_oracle.h"
-#include "worker/model/vit_config.h"
+#include "tests/worker/model/small_vit.h"
 
 namespace sluice::gate {
 namespace {
 
+using model::testing::SmallConfig;
 using testing::NamedGradients;
-
-model::VitConfig SmallConfig(model::Pool pool, bool all_features) {
-  model::VitConfig config;
-  config.image_size = 12;
-  config.channels = 2;
-  config.patch = 4;  // 9 patches.
-  config.dim = 16;
-  config.depth = 4;
-  config.heads = 2;
-  config.mlp_dim = 40;
-  config.classes = 5;
-  config.pool = pool;
-  config.pre_norm = all_features;
-  config.layer_scale = all_features;
-  config.layer_scale_init = 0.7;
-  return config;
-}
-
-struct Case {
-  const char* name;
-  std::vector<uint8_t> open;  // 4 images of 9 patches.
-};
 
 std::vector<uint8_t> Repeat(const std::vector<std::vector<int>>& open_patches) {
   std::vector<uint8_t> mask(open_patches.size() * 9, 0);
@@ -41,8 +20,6 @@ std::vector<uint8_t> Repeat(const std::vector<std::vector<int>>& open_patches) {
 }
 
 const std::vector<int> kAll = {0, 1, 2, 3, 4, 5, 6, 7, 8};
-
-class CompactTest : public ::testing::TestWithParam<std::tuple<int, int, Case>> {};
 
 torch::Tensor CompactLoss(model::Vit& vit, const torch::Tensor& images, const torch::Tensor& labels,
                           int64_t layer, const std::vector<uint8_t>& open) {

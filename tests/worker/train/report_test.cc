@@ -20,6 +20,8 @@ TEST(Report, HoldsEveryValueUnderItsName) {
   report.median_step_seconds = 0.25;
   report.longest_step_seconds = 0.5;
   report.activation_rate = 0.3;
+  report.work = {40, 2000, 560, 31, 69};
+  report.publisher_cpu_seconds = 0.125;
   report.directive_version = 7;
   report.directives_applied = 3;
   report.accuracy_dense = 0.75;
@@ -37,6 +39,12 @@ TEST(Report, HoldsEveryValueUnderItsName) {
   EXPECT_EQ(j.at("median_step_seconds"), 0.25);
   EXPECT_EQ(j.at("longest_step_seconds"), 0.5);
   EXPECT_EQ(j.at("activation_rate"), 0.3);
+  EXPECT_EQ(j.at("work"), (json{{"steps", 40},
+                                {"images_open", 2000},
+                                {"images_skipped", 560},
+                                {"tokens_open", 31},
+                                {"tokens_closed", 69}}));
+  EXPECT_EQ(j.at("publisher_cpu_seconds"), 0.125);
   EXPECT_EQ(j.at("directive_version"), 7);
   EXPECT_EQ(j.at("directives_applied"), 3);
   EXPECT_EQ(j.at("accuracy_dense"), 0.75);
@@ -49,7 +57,7 @@ TEST(Report, HoldsEveryValueUnderItsName) {
                                     {"seconds", 6.25},
                                     {"accuracy_dense", 0.625},
                                     {"accuracy_gated", nullptr}}));
-  EXPECT_EQ(j.size(), 16u);
+  EXPECT_EQ(j.size(), 18u);
 }
 
 TEST(Report, WhatWasNotMeasuredIsNull) {

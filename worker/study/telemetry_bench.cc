@@ -1,0 +1,103 @@
+#include "worker/study/telemetry_bench.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <filesystem>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "common/file.h"
+#include "common/status.h"
+#include "worker/launch/sidecar_process.h"
+#include "worker/study/train_run.h"
+
+namespace sluice::study {
+namespace {
+
+// Quantile 0.975 of Student's t for 1, 2, ... degrees of freedom; beyond the table the normal's.
+double StudentQuantile(size_t degrees) {
+  constexpr std::array<double, 15> kTable = {12.706, 4.303, 3.182, 2.776, 2.571,
+                                             2.447,  2.365, 2.306, 2.262, 2.228,
+                                             2.201,  2.179, 2.160, 2.145, 2.131};
+  return degrees <= kTable.size() ? kTable[degrees - 1] : 2.09;
+}
+
+TrainOptions GatedRun(const TelemetryBenchConfig& config, const std::string& name,
+                      const std::string& sidecar) {
+  return {{"run.name", name},
+          {"nproc", std::to_string(config.nproc)},
+          {"sidecar", sidecar},
+          {"data.folder", config.data_folder},
+          {"data.eval_subset", "first:64"},
+          {"train.steps", std::to_string(config.steps)},
+          {"gate.mode", "compact"},
+          {"gate.scorer", "information"},
+          {"gate.policy", "budget"},
+          {"gate.rate", "0.25"},
+          {"checkpoint.keep", "1"}};
+}
+
+}  // namespace
+
+RatioInterval StepRatio(const std::vector<TelemetryRound>& rounds) {
+  SLUICE_CHECK(rounds.size() >= 2);
+  double sum = 0.0, squares = 0.0;
+  const auto count = static_cast<double>(rounds.size());
+  for (const TelemetryRound& r : rounds) sum += std::log(r.on_step_seconds / r.off_step_seconds);
+  const double mean = sum / count;
+  for (const TelemetryRound& r : rounds) {
+    squares += std::pow(std::log(r.on_step_seconds / r.off_step_seconds) - mean, 2.0);
+  }
+  const double half =
+      StudentQuantile(rounds.size() - 1) * std::sqrt(squares / (count - 1.0) / count);
+  return {std::exp(mean), std::exp(mean - half), std::exp(mean + half)};
+}
+
+absl::StatusOr<std::string> RunTelemetryBench(const TelemetryBenchConfig& config) {
+  SLUICE_RETURN_IF_ERROR(MakeFolder(config.output));
+  const auto path = [&](const std::string& name) {
+    return (std::filesystem::path(config.output) / name).string();
+  };
+  launch::SidecarOptions options;
+  options.state = path("sidecar");
+  std::error_code error;
+  std::filesystem::remove_all(options.state, error);
+  SLUICE_ASSIGN_OR_RETURN(launch::SidecarProcess sidecar, launch::SidecarProcess::Start(options));
+  std::vector<TelemetryRound> rounds;
+  nlohmann::json list = nlohmann::json::array();
+  for (int64_t round = 0; round < config.rounds; ++round) {
+    TelemetryRound measured;
+    for (const bool first : {true, false}) {
+      const bool on = first == (round % 2 == 1);
+      SLUICE_ASSIGN_OR_RETURN(
+          const train::TrainReport report,
+          RunTrain(path("run"), GatedRun(config, absl::StrCat("bench-", round),
+                                         on ? sidecar.grpc().ToString() : "off")));
+      (on ? measured.on_step_seconds : measured.off_step_seconds) = report.median_step_seconds;
+      if (on) measured.publisher_share = report.publisher_cpu_seconds / report.seconds;
+    }
+    rounds.push_back(measured);
+    std::cout
+        << absl::StrFormat(
+               "round %d: step %.2f ms without a sidecar, %.2f ms with one; publisher %.3f %%",
+               round, 1e3 * measured.off_step_seconds, 1e3 * measured.on_step_seconds,
+               100.0 * measured.publisher_share)
+        << std::endl;
+    list.push_back({{"off_step_ms", 1e3 * measured.off_step_seconds},
+                    {"on_step_ms", 1e3 * measured.on_step_seconds},
+                    {"publisher_share", measured.publisher_share}});
+  }
+  SLUICE_RETURN_IF_ERROR(sidecar.Stop(std::chrono::seconds(10)));
+  const RatioInterval ratio = StepRatio(rounds);
+  std::cout << absl::StrFormat("step with a sidecar over without: %.4f, 95 %% in [%.4f, %.4f]",
+                               ratio.ratio, ratio.low, ratio.high)
+            << std::endl;
+  return nlohmann::json{
+      {"rounds", list}, {"ratio", ratio.ratio}, {"low", ratio.low}, {"high", ratio.high}}
+      .dump(2);
+}
+
+}  // namespace sluice::study
