@@ -13,7 +13,7 @@ namespace sluice::ctl {
 struct Arguments {
   std::string command;  // One of CommandNames().
   std::string sidecar = "127.0.0.1:50551";
-  std::chrono::milliseconds timeout{5000};  // For each answer; a watch's first update.
+  std::chrono::milliseconds timeout{5000};  // For each answer.
   bool json = false;
 
   std::string run;          // Every command but `runs`.

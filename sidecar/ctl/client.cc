@@ -82,7 +82,9 @@ absl::Status Client::Explain(const grpc::Status& status) const {
       return absl::UnavailableError(absl::StrCat(
           "sidecar ", address_, " is not reachable, expected a sluice-sidecar there: ", why));
     case grpc::StatusCode::DEADLINE_EXCEEDED:
-      return TooLate();
+      return absl::DeadlineExceededError(
+          absl::StrCat("sidecar ", address_, " did not answer, expected an answer within ",
+                       static_cast<double>(timeout_.count()) / 1000.0, " s (--timeout)"));
     case grpc::StatusCode::UNIMPLEMENTED:
       return absl::UnimplementedError(absl::StrCat(
           "sidecar ", address_, " does not know this call, expected service sluice.v1.Runs"));
@@ -94,12 +96,6 @@ absl::Status Client::Explain(const grpc::Status& status) const {
       return absl::Status(static_cast<absl::StatusCode>(status.error_code()),
                           absl::StrCat("sidecar ", address_, ": ", why));
   }
-}
-
-absl::Status Client::TooLate() const {
-  return absl::DeadlineExceededError(
-      absl::StrCat("sidecar ", address_, " did not answer, expected an answer within ",
-                   static_cast<double>(timeout_.count()) / 1000.0, " s (--timeout)"));
 }
 
 }  // namespace sluice::ctl

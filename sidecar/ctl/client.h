@@ -30,9 +30,6 @@ class Client {
 
   // What a call's end means to the user. OK stays OK.
   absl::Status Explain(const grpc::Status& status) const;
-  // The sidecar did not answer within the timeout.
-  absl::Status TooLate() const;
-  std::chrono::milliseconds timeout() const { return timeout_; }
 
  private:
   template <typename Request, typename Response>

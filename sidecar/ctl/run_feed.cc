@@ -50,15 +50,18 @@ void RunFeed::LookAtTimes(const std::string& run) {
     grpc::ClientContext context;
     {
       absl::MutexLock lock(&mutex_);
-      if (mutex_.AwaitWithTimeout(absl::Condition(&stopping_), kBetweenLooks)) return;
+      if (stopping_) return;
       look_ = &context;
     }
     absl::StatusOr<v1::RunState> state = client_->GetRun(run, &context);
     {
       absl::MutexLock lock(&mutex_);
       look_ = nullptr;
+      if (state.ok() && !HasEnded(*state)) {
+        mutex_.AwaitWithTimeout(absl::Condition(&stopping_), kBetweenLooks);
+        continue;
+      }
     }
-    if (state.ok() && !HasEnded(*state)) continue;
     Put(std::move(state));
     return;
   }

@@ -15,9 +15,9 @@
 
 namespace sluice::ctl {
 
-// One run as it changes: the stream WatchRun, and beside it a look every second, because the stream
-// is silent when a run ends between two windows or the sidecar hangs. The last item is an error or
-// the run at its end. Two threads of its own; Take from one thread.
+// One run as it changes: the stream WatchRun, and beside it a look at once and every second,
+// because the stream is silent when a run ends between two windows or the sidecar hangs. The last
+// item is an error or the run at its end. Two threads of its own; Take from one thread.
 class RunFeed {
  public:
   RunFeed(Client* client, const std::string& run);

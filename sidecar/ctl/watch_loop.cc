@@ -6,7 +6,6 @@
 
 #include <array>
 #include <cerrno>
-#include <chrono>
 
 #include "common/status.h"
 #include "sidecar/ctl/format.h"
@@ -15,8 +14,6 @@
 
 namespace sluice::ctl {
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 // A descriptor that is closed at the end.
 struct Descriptor {
@@ -38,7 +35,6 @@ class Printer {
     return arguments_.json ? output_->Json(state) : output_->Text(format_.Update(state));
   }
   bool done() const { return done_ || output_->closed(); }
-  uint64_t printed() const { return printed_; }
 
  private:
   const Arguments& arguments_;
@@ -57,17 +53,11 @@ absl::Status PrintAll(RunFeed& feed, Printer& printer) {
   return absl::OkStatus();
 }
 
-// Waits for something to happen, at most until `end` if there is one. True: a signal came, or the
-// reader of the output went away.
-bool WaitOrEnd(int signals, int feed, int output, const Clock::time_point* end) {
+// Waits for something to happen. True: a signal came, or the reader of the output went away.
+bool WaitOrEnd(int signals, int feed, int output) {
   // No event is asked of the output: a reader that goes away is reported all the same.
   std::array<pollfd, 3> wait = {{{signals, POLLIN, 0}, {feed, POLLIN, 0}, {output, 0, 0}}};
-  int milliseconds = -1;
-  if (end != nullptr) {
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(*end - Clock::now());
-    milliseconds = left.count() > 0 ? static_cast<int>(left.count()) : 0;
-  }
-  const int ready = ::poll(wait.data(), wait.size(), milliseconds);
+  const int ready = ::poll(wait.data(), wait.size(), -1);
   SLUICE_CHECK(ready >= 0 || errno == EINTR);
   return ready > 0 && (wait[0].revents != 0 || (wait[2].revents & (POLLERR | POLLHUP)) != 0);
 }
@@ -86,17 +76,11 @@ sigset_t BlockEndSignals() {
 absl::Status WatchRun(const Arguments& arguments, const sigset_t& signals, Client* client,
                       Output* output) {
   const Descriptor signal(::signalfd(-1, &signals, SFD_CLOEXEC));
-  const Clock::time_point first_by = Clock::now() + client->timeout();
   Printer printer(arguments, output);
   RunFeed feed(client, arguments.run);
   while (!printer.done()) {
-    const bool waits_for_first = printer.printed() == 0;
-    if (WaitOrEnd(signal.fd, feed.descriptor(), output->descriptor(),
-                  waits_for_first ? &first_by : nullptr)) {
-      return absl::OkStatus();
-    }
+    if (WaitOrEnd(signal.fd, feed.descriptor(), output->descriptor())) return absl::OkStatus();
     SLUICE_RETURN_IF_ERROR(PrintAll(feed, printer));
-    if (printer.printed() == 0 && Clock::now() >= first_by) return client->TooLate();
   }
   return absl::OkStatus();
 }
