@@ -64,17 +64,19 @@ void Engine::OnMessage(const StreamMessage& command, Outbox& outbox) {
     return;
   }
   const Binding& bound = binding->second;
+  Run& run = runs_.at(bound.run);
+  absl::Status status;
   if (identity.run != bound.run || identity.rank != bound.rank) {
-    Refuse(command.sink, identity.seq,
-           sidecar::Refuse(RefusalReason::kMalformed,
-                           absl::StrCat("run '", identity.run, "' rank ", identity.rank,
-                                        " is not what the stream's Hello named")),
-           false, outbox);
-    return;
+    status = sidecar::Refuse(RefusalReason::kMalformed,
+                             absl::StrCat("run '", identity.run, "' rank ", identity.rank,
+                                          " is not what the stream's Hello named"));
+  } else {
+    status = run.Take(identity, command.message.body, command.sink, outbox);
   }
-  const absl::Status status =
-      runs_.at(bound.run).Take(identity, command.message.body, command.sink, outbox);
-  if (!status.ok()) Refuse(command.sink, identity.seq, status, false, outbox);
+  if (status.ok()) return;
+  // Whatever was wrong with it, it will not be sent again: its number must not leave a gap.
+  run.TakeRejected(bound.rank, identity.seq, command.sink, outbox);
+  Refuse(command.sink, identity.seq, status, false, outbox);
 }
 
 absl::StatusOr<HelloReply> Engine::Greet(const StreamMessage& command, const Hello& hello) {

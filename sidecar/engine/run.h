@@ -35,11 +35,10 @@ class Run {
   // before is closed. A refusal changes nothing.
   absl::StatusOr<HelloReply> Greet(Identity identity, const Hello& hello,
                                    const std::shared_ptr<StreamSink>& sink);
-  // Takes a message of a bound stream. A refusal still counts as taken where the sender is the
-  // rank's present process.
+  // Takes a message of a bound stream. After a refusal the caller has to call TakeRejected.
   absl::Status Take(const Identity& identity, const Body& body,
                     const std::shared_ptr<StreamSink>& sink, Outbox& outbox);
-  // As Take, for a message that failed its checks.
+  // Counts a message that was refused as taken, if `sink` is the rank's present stream.
   void TakeRejected(uint32_t rank, uint64_t seq, const std::shared_ptr<StreamSink>& sink,
                     Outbox& outbox);
   void Disconnect(uint32_t rank, const StreamSink* sink);

@@ -14,7 +14,9 @@ namespace sluice::sidecar {
 // order, so what is not there was merged into a later message. Not synchronised.
 class SeqTracker {
  public:
-  static constexpr size_t kGapPatience = 64;
+  // Less than the 64 messages that a worker lets be unacknowledged: with as many it would wait for
+  // an acknowledgement, and the acknowledgement for its next message.
+  static constexpr size_t kGapPatience = 32;
 
   explicit SeqTracker(uint64_t durable = 0) : durable_(durable) {}
 

@@ -93,6 +93,28 @@ TEST(Engine, UnknownFeatureLayerAndOrderAreRefused) {
   EXPECT_EQ(good->acks.back(), 1u);
 }
 
+TEST(Engine, WhateverIsRefusedLeavesNoGap) {
+  Bench bench;
+  auto sink = bench.Greet(Rank(0), HelloOf("i", 1));
+  bench.Send(sink, Rank(0, 1), SnapshotAt(1));
+  bench.Apply(RejectedMessage{sink, 2, Refuse(RefusalReason::kOutOfRange, "loss is nan")});
+  GateSnapshot unknown_layer = SnapshotAt(3);
+  unknown_layer.counters.layers[0].layer = 7;
+  bench.Send(sink, Rank(0, 3), unknown_layer);
+  Identity other_run = Rank(0, 4);
+  other_run.run = "s";
+  bench.Send(sink, other_run, SnapshotAt(4));
+  bench.Send(sink, Rank(1, 5), SnapshotAt(5));
+  bench.Send(sink, Rank(0, 6, 3), SnapshotAt(6));  // Of another generation.
+  EXPECT_EQ(sink->refusals.size(), 5u);
+  EXPECT_THAT(sink->acks, ElementsAre(1, 2, 3, 4, 5, 6));
+  EXPECT_EQ(bench.View()->counters, CountersAt(1));
+  bench.Send(sink, Rank(0, 7), SnapshotAt(7));
+  EXPECT_EQ(bench.View()->counters, CountersAt(7));
+  // A second stream of the rank goes on behind them.
+  EXPECT_EQ(bench.Greet(Rank(0), HelloOf("i", 1))->replies[0].durable_seq, 7u);
+}
+
 TEST(Engine, AWorkersDirectiveAboveOursIsGoneOnFrom) {
   Bench bench;
   Hello hello = HelloOf("i", 1);

@@ -27,12 +27,12 @@ TEST(SeqTracker, DuplicatesAreKnown) {
 
 TEST(SeqTracker, AnyOrderEndsAtTheLast) {
   for (uint32_t seed = 1; seed <= 20; ++seed) {
-    std::vector<uint64_t> order(40);
+    std::vector<uint64_t> order(SeqTracker::kGapPatience);
     for (size_t i = 0; i < order.size(); ++i) order[i] = i + 1;
     std::shuffle(order.begin(), order.end(), std::mt19937(seed));
     SeqTracker seqs;
     for (uint64_t seq : order) EXPECT_TRUE(seqs.Take(seq)) << "seed " << seed;
-    EXPECT_EQ(seqs.durable(), 40u) << "seed " << seed;
+    EXPECT_EQ(seqs.durable(), order.size()) << "seed " << seed;
   }
 }
 
@@ -49,6 +49,16 @@ TEST(SeqTracker, AGapIsGivenUpAfterPatience) {
   EXPECT_EQ(seqs.durable(), 0u);
   seqs.Take(SeqTracker::kGapPatience + 2);
   EXPECT_EQ(seqs.durable(), SeqTracker::kGapPatience + 2);
+}
+
+// A worker stops sending at 64 messages that are not acknowledged (PublisherConfig::max_in_flight).
+TEST(SeqTracker, AGapIsGivenUpBeforeTheSenderRunsOutOfRoom) {
+  SeqTracker seqs(7);
+  const uint64_t oldest = 10;  // 8 and 9 will never come.
+  uint64_t next = oldest;
+  while (next < 200 && next - std::max(oldest, seqs.durable() + 1) < 64) seqs.Take(next++);
+  EXPECT_EQ(next, 200u);
+  EXPECT_EQ(seqs.durable(), 199u);
 }
 
 }  // namespace
