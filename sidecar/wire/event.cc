@@ -34,9 +34,11 @@ absl::StatusOr<Event> FromProbe(const v1::ProbeResult& p) {
   SLUICE_RETURN_IF_ERROR(CheckNumber("probe_result.accuracy", p.accuracy(), 0.0, 1.0));
   SLUICE_RETURN_IF_ERROR(
       CheckNumber("probe_result.baseline_loss", p.baseline_loss(), 1e-12, kMaxNumber));
-  return Event{
-      "probe", p.probe(), p.step(), ToJson(p), (p.loss() - p.baseline_loss()) / p.baseline_loss(),
-      false};
+  const double delta = (p.loss() - p.baseline_loss()) / p.baseline_loss();
+  // Two finite losses may lie further apart than a number can say.
+  SLUICE_RETURN_IF_ERROR(
+      CheckNumber("probe_result.loss over baseline_loss", delta, -kMaxNumber, kMaxNumber));
+  return Event{"probe", p.probe(), p.step(), ToJson(p), delta, false};
 }
 
 absl::StatusOr<Event> FromBreaker(const v1::BreakerActionDone& p) {

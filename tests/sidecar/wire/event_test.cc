@@ -1,0 +1,84 @@
+#include "sidecar/wire/event.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "sidecar/engine/refusal.h"
+
+namespace sluice::sidecar {
+namespace {
+
+using ::testing::HasSubstr;
+
+v1::WorkerMessage Probe(double loss, double baseline) {
+  v1::WorkerMessage message;
+  v1::ProbeResult* probe = message.mutable_probe_result();
+  probe->set_probe("old");
+  probe->set_step(7);
+  probe->set_loss(loss);
+  probe->set_baseline_loss(baseline);
+  return message;
+}
+
+TEST(EventFromProto, KindKeyAndStepMakeItIdempotent) {
+  v1::WorkerMessage message;
+  message.mutable_identity()->set_rank(3);
+  const auto expect = [&message](const std::string& kind, const std::string& key, uint64_t step) {
+    const auto event = EventFromProto(message);
+    ASSERT_TRUE(event.ok()) << event.status();
+    EXPECT_EQ(event->kind, kind);
+    EXPECT_EQ(event->key, key);
+    EXPECT_EQ(event->step, step);
+    EXPECT_EQ(event->ended, kind == "ended");
+    EXPECT_FALSE(event->probe_delta.has_value());
+  };
+  message.mutable_checkpoint_saved()->set_name("c.safetensors");
+  message.mutable_checkpoint_saved()->set_step(20);
+  expect("checkpoint", "c.safetensors", 20);
+  message.mutable_breaker_action_done()->set_directive_version(4);
+  message.mutable_breaker_action_done()->set_step(21);
+  expect("breaker", "4", 21);
+  message.mutable_directive_applied()->set_version(5);
+  message.mutable_directive_applied()->set_step(22);
+  expect("directive_applied", "5", 22);
+  message.mutable_directive_refused()->set_version(6);
+  expect("directive_refused", "6", 0);
+  message.mutable_run_ended()->set_step(23);
+  expect("ended", "rank 3", 23);
+}
+
+TEST(EventFromProto, AProbeIsJudgedByItsBaselineAndKeptAsItIs) {
+  const auto event = EventFromProto(Probe(1.5, 1.2));
+  ASSERT_TRUE(event.ok());
+  EXPECT_EQ(event->kind, "probe");
+  EXPECT_NEAR(*event->probe_delta, 0.25, 1e-12);
+  EXPECT_THAT(event->body, HasSubstr("\"baseline_loss\":1.2"));
+  EXPECT_THAT(event->body, HasSubstr("\"accuracy\":0"));
+}
+
+TEST(EventFromProto, AProbesNumbersAreFiniteAndSoIsTheirRatio) {
+  for (const auto& [loss, baseline] : {std::pair{std::nan(""), 1.0},
+                                       {-1.0, 1.0},
+                                       {1.0, 0.0},
+                                       {1.0, std::nan("")},
+                                       {1e300, 1e-12}}) {
+    EXPECT_EQ(ReasonOf(EventFromProto(Probe(loss, baseline)).status()), RefusalReason::kOutOfRange)
+        << loss << " over " << baseline;
+  }
+}
+
+TEST(EventFromProto, TextsHaveALimitAndNamesAreNames) {
+  v1::WorkerMessage message;
+  message.mutable_run_ended()->set_error(std::string(4097, 'e'));
+  EXPECT_EQ(ReasonOf(EventFromProto(message).status()), RefusalReason::kLimit);
+  message.mutable_checkpoint_saved()->set_name("../c");
+  EXPECT_EQ(ReasonOf(EventFromProto(message).status()), RefusalReason::kMalformed);
+  message.mutable_breaker_action_done()->set_action(static_cast<v1::BreakerAction>(17));
+  EXPECT_EQ(ReasonOf(EventFromProto(message).status()), RefusalReason::kUnknown);
+}
+
+}  // namespace
+}  // namespace sluice::sidecar

@@ -1,0 +1,54 @@
+#include "sidecar/wire/run_state.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/sidecar/testing/fakes.h"
+
+namespace sluice::sidecar {
+namespace {
+
+TEST(RunStateToProto, ShowsTheRunAndLeavesHistogramsOutOfTheBriefForm) {
+  testing::Bench bench;
+  auto sink = bench.Greet({"r", 0, 0, 0, 1, 0}, testing::HelloOf("i", 1));
+  for (uint64_t s = 1; s <= 12; ++s) bench.Send(sink, {"r", 0, 0, 0, 1, s}, testing::SnapshotAt(s));
+  v1::RunState full;
+  RunStateToProto(*bench.View(), false, &full);
+  EXPECT_EQ(full.step(), 12u);
+  EXPECT_TRUE(full.ranks(0).connected());
+  EXPECT_EQ(full.counters().layers(0).score_histogram_size(), kScoreBins);
+  // The threshold of the directive, not the one that the rank still reports.
+  ASSERT_TRUE(full.has_directive());
+  EXPECT_EQ(full.layers(0).threshold(), full.directive().layers(0).threshold());
+  EXPECT_NE(full.layers(0).threshold(), 0.3);
+  EXPECT_DOUBLE_EQ(full.layers(0).activation_rate(), 0.4);
+  EXPECT_EQ(full.loss(), 1.5);
+  EXPECT_FALSE(full.has_accuracy_dense());
+  v1::RunState brief;
+  RunStateToProto(*bench.View(), true, &brief);
+  EXPECT_EQ(brief.counters().layers(0).score_histogram_size(), 0);
+  EXPECT_FALSE(brief.counters().has_step());
+  EXPECT_EQ(brief.counters().steps(), 12u);
+}
+
+TEST(WindowToProto, EveryFieldIsCopied) {
+  const WindowRecord window{"r", 11, 20, 0.75, {{2, 0.3, 0.25, 0.1, 0.2, 0.5, 0.4}}, 7, "why", 1.5};
+  v1::Window proto;
+  WindowToProto(window, &proto);
+  EXPECT_EQ(proto.first_step(), 11u);
+  EXPECT_EQ(proto.last_step(), 20u);
+  EXPECT_EQ(proto.coverage(), 0.75);
+  EXPECT_EQ(proto.directive_version(), 7u);
+  EXPECT_EQ(proto.reason(), "why");
+  EXPECT_EQ(proto.loss(), 1.5);
+  const v1::LayerState& layer = proto.layers(0);
+  EXPECT_EQ(layer.layer(), 2u);
+  EXPECT_EQ(layer.threshold(), 0.3);
+  EXPECT_EQ(layer.target_rate(), 0.25);
+  EXPECT_EQ(layer.score_mean(), 0.1);
+  EXPECT_EQ(layer.score_ema(), 0.2);
+  EXPECT_EQ(layer.score_stddev(), 0.5);
+  EXPECT_EQ(layer.activation_rate(), 0.4);
+}
+
+}  // namespace
+}  // namespace sluice::sidecar
