@@ -192,6 +192,7 @@ class Demo {
   }
 
   absl::Status Compare(const Arm& arm, int64_t seed) {
+    std::optional<train::TrainReport> nearest;  // On a busy machine the last try is not the best.
     for (int attempt = 1;; ++attempt) {
       const int64_t steps = StepsFor(arm, config_.seconds);
       std::cout << absl::StrFormat("run %s, seed %d: %d steps for %.0f s", arm.name, seed, steps,
@@ -208,8 +209,11 @@ class Demo {
       // What a run has measured is the best guess for the next one.
       step_seconds_[arm.name] = report.seconds / static_cast<double>(report.steps);
       const double miss = report.seconds / config_.seconds - 1.0;
+      if (!nearest || std::abs(miss) < std::abs(nearest->seconds / config_.seconds - 1.0)) {
+        nearest = report;
+      }
       if (std::abs(miss) <= kMostMiss || attempt == kMostTries) {
-        runs_.push_back({arm.name, seed, report});
+        runs_.push_back({arm.name, seed, *nearest});
         return absl::OkStatus();
       }
       std::cout << absl::StrFormat(
