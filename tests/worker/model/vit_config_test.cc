@@ -86,7 +86,7 @@ TEST(VitConfig, SizesMustDivide) {
   EXPECT_TRUE(SaysInvalid(ValidateVitConfig(config), {"image_size", "28", "5"}));
   config = *VitPreset("vit_nano");
   config.heads = 5;
-  EXPECT_TRUE(SaysInvalid(ValidateVitConfig(config), {"dim", "96", "heads", "5"}));
+  EXPECT_TRUE(SaysInvalid(ValidateVitConfig(config), {"dim", "128", "heads", "5"}));
 }
 
 }  // namespace
