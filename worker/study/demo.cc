@@ -212,7 +212,8 @@ class Demo {
       if (!nearest || std::abs(miss) < std::abs(nearest->seconds / config_.seconds - 1.0)) {
         nearest = report;
       }
-      if (std::abs(miss) <= kMostMiss || attempt == kMostTries) {
+      const bool would_change = StepsFor(arm, config_.seconds) != steps;
+      if (std::abs(miss) <= kMostMiss || attempt == kMostTries || !would_change) {
         runs_.push_back({arm.name, seed, *nearest});
         return absl::OkStatus();
       }

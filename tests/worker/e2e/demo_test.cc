@@ -10,6 +10,10 @@ namespace {
 
 using nlohmann::json;
 
+// The runs of the demo read their environment like any other.
+const std::vector<std::string> kSmallModel = {"SLUICE_MODEL_DIM=32", "SLUICE_MODEL_DEPTH=3",
+                                              "SLUICE_MODEL_HEADS=2"};
+
 // The demo as a user starts it, but with runs of a second: what it writes, not what it finds.
 TEST(Demo, ComparesEveryArmAndWritesReportAndChart) {
   const std::string folder = FreshFolder("out");
@@ -19,7 +23,7 @@ TEST(Demo, ComparesEveryArmAndWritesReportAndChart) {
                                      {"images", "256"},
                                      {"eval_images", "128"},
                                      {"pretrain_steps", "30"}},
-                                    folder + "/log");
+                                    folder + "/log", kSmallModel);
   ASSERT_TRUE(outcome.exit.ok()) << outcome.log;
   const json report = ReadJson(folder + "/report.json");
   std::set<std::string> names;
