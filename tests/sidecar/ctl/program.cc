@@ -20,7 +20,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::chrono::seconds kPatience{60};
+constexpr std::chrono::seconds kPatience{30};
 constexpr std::chrono::milliseconds kPoll{5};
 
 std::vector<std::string> Environment(std::vector<std::string> variables) {
@@ -103,7 +103,9 @@ void Program::StopReading() {
   out_ = -1;
 }
 
-void Program::Signal(int signal) const { ::kill(pid_, signal); }
+void Program::Signal(int signal) const {
+  if (pid_ > 0) ::kill(pid_, signal);
+}
 
 Finished Program::Wait() {
   Finished result;

@@ -15,7 +15,7 @@ struct Finished {
   std::string err;
 };
 
-// A child process whose output is read through pipes. Waits are bounded by 60 seconds: Python on a
+// A child process whose output is read through pipes. Waits are bounded by 30 seconds: Python on a
 // busy machine is slow. No variable SLUICE_* of the surroundings reaches it. Not thread-safe.
 class Program {
  public:

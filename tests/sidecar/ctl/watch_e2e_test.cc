@@ -21,7 +21,10 @@ class CtlWatch : public LiveSidecar {
   // The next line, which must come.
   static std::string Line(Program& watch) {
     const std::optional<std::string> line = watch.ReadLine();
-    EXPECT_TRUE(line.has_value()) << watch.Wait().err;
+    if (!line.has_value()) {
+      watch.Signal(SIGKILL);
+      ADD_FAILURE() << "no line, but '" << watch.Wait().err << "'";
+    }
     return line.value_or("");
   }
   static void ExpectQuietEnd(Program& watch) {
