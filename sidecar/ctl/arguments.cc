@@ -97,14 +97,32 @@ bool IsUtf8(const std::string& text) {
   }
 }
 
+absl::Status CheckReason(const std::string& reason) {
+  if (reason.size() <= kMaxReason && IsUtf8(reason)) return absl::OkStatus();
+  return Invalid("reason", reason, absl::StrCat("at most ", kMaxReason, " bytes of UTF-8"));
+}
+
+absl::Status CheckWorker(const Arguments& result) {
+  const std::vector<std::string>& actions = WorkerActions();
+  const std::string expected = "one of " + absl::StrJoin(actions, ", ");
+  if (result.action.empty()) return Missing("ACTION", expected);
+  if (std::find(actions.begin(), actions.end(), result.action) == actions.end()) {
+    return Invalid("ACTION", result.action, expected);
+  }
+  const std::string place = "HOST:PORT as the worker's log and run.folder/service.rank0 name it";
+  if (result.worker.empty()) return Missing("ADDRESS", place);
+  const absl::StatusOr<HostPort> address = ParseHostPort(result.worker);
+  if (!address.ok() || address->port == 0) return Invalid("ADDRESS", result.worker, place);
+  return CheckReason(result.reason);
+}
+
 absl::Status CheckSetThreshold(const Texts& texts, Arguments& result) {
   if (!texts.layer.has_value())
     return Missing("layer", "--layer N as 'sluicectl get RUN' shows it");
   if (!texts.threshold.has_value()) return Missing("threshold", "--threshold X in [0, 1]");
   SLUICE_RETURN_IF_ERROR(ReadInteger("layer", texts.layer, 1u, kMax32, result.layer));
   SLUICE_RETURN_IF_ERROR(ReadNumber("threshold", *texts.threshold, 0.0, 1.0, result.threshold));
-  if (result.reason.size() <= kMaxReason && IsUtf8(result.reason)) return absl::OkStatus();
-  return Invalid("reason", result.reason, absl::StrCat("at most ", kMaxReason, " bytes of UTF-8"));
+  return CheckReason(result.reason);
 }
 
 absl::Status CheckHistory(const Texts& texts, Arguments& result) {
@@ -148,6 +166,7 @@ absl::Status CheckAll(const Texts& texts, const std::vector<std::string>& left, 
   }
   SLUICE_RETURN_IF_ERROR(CheckShared(texts, result));
   if (result.command == "runs") return absl::OkStatus();
+  if (result.command == "worker") return CheckWorker(result);
   SLUICE_RETURN_IF_ERROR(CheckRun(result.run));
   if (result.command == "history") return CheckHistory(texts, result);
   if (result.command == "set-threshold") return CheckSetThreshold(texts, result);
@@ -192,14 +211,26 @@ void DefineCommands(CLI::App& app, Texts& texts, Arguments& result) {
   set->add_option("--layer", texts.layer, "block after which the gate stands, from 1");
   set->add_option("--threshold", texts.threshold, "threshold, in [0, 1]; higher opens less");
   set->add_option("--reason", result.reason, "why, for the journal; at most 256 bytes");
+  CLI::App* const worker =
+      AddCommand(app, "worker",
+                 "ask a rank's own service; what it is told, all ranks of the run obey", nullptr);
+  worker->add_option("ACTION", result.action, absl::StrJoin(WorkerActions(), ", "));
+  worker->add_option("ADDRESS", result.worker, "HOST:PORT of the rank's service");
+  worker->add_option("--reason", result.reason, "pause: why, for the log; at most 256 bytes");
 }
 
 }  // namespace
 
 const std::vector<std::string>& CommandNames() {
   static const auto* const names =
-      new std::vector<std::string>{"runs", "get", "watch", "history", "set-threshold"};
+      new std::vector<std::string>{"runs", "get", "watch", "history", "set-threshold", "worker"};
   return *names;
+}
+
+const std::vector<std::string>& WorkerActions() {
+  static const auto* const actions =
+      new std::vector<std::string>{"status", "pause", "resume", "checkpoint", "drain"};
+  return *actions;
 }
 
 absl::StatusOr<bool> ParseArguments(const std::vector<std::string>& arguments, Arguments& result) {

@@ -16,17 +16,20 @@ struct Arguments {
   std::chrono::milliseconds timeout{5000};  // For each answer.
   bool json = false;
 
-  std::string run;          // Every command but `runs`.
+  std::string run;          // Every command but `runs` and `worker`.
   uint64_t count = 0;       // watch: updates to print; 0 is no limit.
   uint64_t first_step = 0;  // history: both inclusive; 0 leaves the side open.
   uint64_t last_step = 0;
   uint32_t limit = 0;      // history: windows at most; 0 is the sidecar's own limit.
   uint32_t layer = 0;      // set-threshold: block after which the gate stands, from 1.
   double threshold = 0.0;  // set-threshold: in [0, 1].
-  std::string reason;      // set-threshold: at most 256 bytes of UTF-8.
+  std::string reason;      // set-threshold, worker: at most 256 bytes of UTF-8.
+  std::string action;      // worker: one of WorkerActions(),
+  std::string worker;      // and the address of a rank's service.
 };
 
 const std::vector<std::string>& CommandNames();
+const std::vector<std::string>& WorkerActions();
 
 // Reads `arguments` (without the program's name) and the environment. False: help or the version
 // was printed. INVALID_ARGUMENT: one line for the user that names the argument, its value and what

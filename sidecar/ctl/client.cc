@@ -12,6 +12,8 @@ namespace {
 // 4,096 windows of many gate layers are a few MB.
 constexpr int kMaxAnswerBytes = 64 << 20;
 
+}  // namespace
+
 std::shared_ptr<grpc::Channel> OpenChannel(const std::string& address) {
   grpc::ChannelArguments arguments;
   // A proxy for web pages is none for a sidecar.
@@ -19,8 +21,6 @@ std::shared_ptr<grpc::Channel> OpenChannel(const std::string& address) {
   arguments.SetMaxReceiveMessageSize(kMaxAnswerBytes);
   return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
 }
-
-}  // namespace
 
 Client::Client(const std::string& address, std::chrono::milliseconds timeout)
     : address_(address), timeout_(timeout), stub_(v1::Runs::NewStub(OpenChannel(address))) {}
@@ -74,27 +74,33 @@ std::unique_ptr<grpc::ClientReader<v1::WatchRunResponse>> Client::WatchRun(
 }
 
 absl::Status Client::Explain(const grpc::Status& status) const {
+  return ctl::Explain(status, {"sidecar", address_, "sluice.v1.Runs"}, timeout_);
+}
+
+absl::Status Explain(const grpc::Status& status, const Peer& peer,
+                     std::chrono::milliseconds timeout) {
   const std::string why = OneLine(status.error_message());
+  const std::string whom = absl::StrCat(peer.what, " ", peer.address);
   switch (status.error_code()) {
     case grpc::StatusCode::OK:
       return absl::OkStatus();
     case grpc::StatusCode::UNAVAILABLE:
-      return absl::UnavailableError(absl::StrCat(
-          "sidecar ", address_, " is not reachable, expected a sluice-sidecar there: ", why));
+      return absl::UnavailableError(
+          absl::StrCat(whom, " is not reachable, expected a sluice-", peer.what, " there: ", why));
     case grpc::StatusCode::DEADLINE_EXCEEDED:
       return absl::DeadlineExceededError(
-          absl::StrCat("sidecar ", address_, " did not answer, expected an answer within ",
-                       static_cast<double>(timeout_.count()) / 1000.0, " s (--timeout)"));
+          absl::StrCat(whom, " did not answer, expected an answer within ",
+                       static_cast<double>(timeout.count()) / 1000.0, " s (--timeout)"));
     case grpc::StatusCode::UNIMPLEMENTED:
-      return absl::UnimplementedError(absl::StrCat(
-          "sidecar ", address_, " does not know this call, expected service sluice.v1.Runs"));
+      return absl::UnimplementedError(
+          absl::StrCat(whom, " does not know this call, expected service ", peer.service));
     case grpc::StatusCode::NOT_FOUND:
       return absl::NotFoundError(
           absl::StrCat(why, ", expected what 'sluicectl runs' and 'sluicectl get RUN' show"));
     default:
       // absl's and gRPC's codes are the same numbers.
       return absl::Status(static_cast<absl::StatusCode>(status.error_code()),
-                          absl::StrCat("sidecar ", address_, ": ", why));
+                          absl::StrCat(whom, ": ", why));
   }
 }
 

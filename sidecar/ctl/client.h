@@ -11,6 +11,18 @@
 
 namespace sluice::ctl {
 
+// Whom a call went to, for what is said of its end.
+struct Peer {
+  std::string what;     // "sidecar" or "worker".
+  std::string address;  // HOST:PORT.
+  std::string service;  // Its full name in the protocol.
+};
+
+std::shared_ptr<grpc::Channel> OpenChannel(const std::string& address);
+// What a call's end means to the user, in one line. OK stays OK.
+absl::Status Explain(const grpc::Status& status, const Peer& peer,
+                     std::chrono::milliseconds timeout);
+
 // Asks the service Runs. Each call waits at most `timeout`; an error is one line for the user, with
 // UNAVAILABLE or DEADLINE_EXCEEDED if the sidecar cannot be reached or does not answer.
 // Thread-safe.

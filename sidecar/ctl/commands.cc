@@ -4,6 +4,8 @@
 #include "sidecar/ctl/client.h"
 #include "sidecar/ctl/format.h"
 #include "sidecar/ctl/watch_loop.h"
+#include "sidecar/ctl/worker_client.h"
+#include "sidecar/ctl/worker_format.h"
 
 namespace sluice::ctl {
 namespace {
@@ -38,6 +40,24 @@ absl::Status RunSetThreshold(const Arguments& arguments, Client& client, Output&
   return arguments.json ? output.Json(directive) : output.Text(DirectiveText(directive));
 }
 
+// An answer, or the error in its place.
+template <typename Response>
+absl::Status Print(const absl::StatusOr<Response>& response, const Arguments& arguments,
+                   Output& output) {
+  SLUICE_RETURN_IF_ERROR(response.status());
+  return arguments.json ? output.Json(*response) : output.Text(WorkerText(*response));
+}
+
+absl::Status RunWorker(const Arguments& arguments, Output& output) {
+  WorkerClient client(arguments.worker, arguments.timeout);
+  if (arguments.action == "status") return Print(client.GetStatus(), arguments, output);
+  if (arguments.action == "pause") return Print(client.Pause(arguments.reason), arguments, output);
+  if (arguments.action == "resume") return Print(client.Resume(), arguments, output);
+  if (arguments.action == "checkpoint") return Print(client.SaveCheckpoint(), arguments, output);
+  SLUICE_CHECK(arguments.action == "drain");
+  return Print(client.Drain(), arguments, output);
+}
+
 absl::Status RunWatch(const Arguments& arguments, Output& output) {
   const sigset_t signals = BlockEndSignals();
   Client client(arguments.sidecar, arguments.timeout);
@@ -48,6 +68,7 @@ absl::Status RunWatch(const Arguments& arguments, Output& output) {
 
 absl::Status RunCommand(const Arguments& arguments, Output* output) {
   if (arguments.command == "watch") return RunWatch(arguments, *output);
+  if (arguments.command == "worker") return RunWorker(arguments, *output);
   Client client(arguments.sidecar, arguments.timeout);
   if (arguments.command == "runs") return RunRuns(arguments, client, *output);
   if (arguments.command == "get") return RunGet(arguments, client, *output);

@@ -103,6 +103,10 @@ void DefineRun(OptionSet& o, TrainConfig& c) {
   o.Text("sidecar", &c.sidecar, "spawn, off or HOST:PORT");
   o.Number("telemetry.stall_seconds", &c.stall_seconds, 0.1, 3600,
            "Silence after which the stream is renewed");
+  o.Text(
+      "worker.listen", &c.listen,
+      "Service of each rank: auto (127.0.0.1:50560 + local rank or a free port), off, HOST:PORT");
+  o.Flag("run.paused", &c.paused, "Wait for a resume by the service before the first step");
   o.Text("directives", &c.directives, "Decision log to replay instead of live directives");
   o.Text("json", &c.json, "Where the report goes; - is standard output");
   o.Choice("log.level", &c.log_level, {"trace", "debug", "info", "warn", "error"},
@@ -145,6 +149,12 @@ absl::Status ValidateTrainConfig(const TrainConfig& config) {
   }
   if (config.sidecar != "spawn" && config.sidecar != "off") {
     SLUICE_RETURN_IF_ERROR(Annotate(ParseHostPort(config.sidecar).status(), "sidecar"));
+  }
+  if (config.listen != "auto" && config.listen != "off") {
+    SLUICE_RETURN_IF_ERROR(Annotate(ParseHostPort(config.listen).status(), "worker.listen"));
+  }
+  if (config.paused && config.listen == "off") {
+    return Bad("run.paused", "on", "a worker.listen other than off, by which it is resumed");
   }
   SLUICE_ASSIGN_OR_RETURN(const model::VitConfig vit, ResolveModel(config.model, 2));
   if (config.gate.layer >= vit.depth) {

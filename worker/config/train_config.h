@@ -94,6 +94,8 @@ struct TrainConfig {
   std::string sidecar = "spawn";
   double stall_seconds = 10.0;
   std::string directives;
+  std::string listen = "auto";
+  bool paused = false;
   std::string json;
   std::string log_level = "info";
   double progress_seconds = 2.0;

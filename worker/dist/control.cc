@@ -16,6 +16,9 @@ enum Slot {
   kTokens,
   kTokensOpen,
   kStop,
+  kPause,
+  kCheckpoint,
+  kResume,
   kVersion,
   kVersionSquared,
   kOfferedVersion,
@@ -33,6 +36,9 @@ void ControlExchange::Start(const ControlInput& input) {
   v[kTokens] = input.tokens;
   v[kTokensOpen] = input.tokens_open;
   v[kStop] = input.stop ? 1 : 0;
+  v[kPause] = input.pause ? 1 : 0;
+  v[kCheckpoint] = input.checkpoint ? 1 : 0;
+  v[kResume] = input.resume ? 1 : 0;
   v[kVersion] = static_cast<int64_t>(input.applied_version);
   v[kVersionSquared] = static_cast<int64_t>(input.applied_version * input.applied_version);
   v[kOfferedVersion] = static_cast<int64_t>(input.offered_version);
@@ -50,8 +56,10 @@ absl::StatusOr<ControlResult> ControlExchange::Finish() {
     if (work_) work_->wait();
     if (statistics_work_) statistics_work_->wait();
   }));
-  const double* s = statistics_tensor_.data_ptr<double>();
-  statistics_.assign(s, s + statistics_tensor_.numel());
+  if (statistics_tensor_.defined()) {  // A paused run exchanges none.
+    const double* s = statistics_tensor_.data_ptr<double>();
+    statistics_.assign(s, s + statistics_tensor_.numel());
+  }
   const int64_t* v = vector_.data_ptr<int64_t>();
   ControlResult result;
   result.images = v[kImages];
@@ -59,6 +67,9 @@ absl::StatusOr<ControlResult> ControlExchange::Finish() {
   result.tokens = v[kTokens];
   result.tokens_open = v[kTokensOpen];
   result.stop = v[kStop] > 0;
+  result.pause = v[kPause] > 0;
+  result.checkpoint = v[kCheckpoint] > 0;
+  result.resume = v[kResume] > 0;
   const auto sum = static_cast<uint64_t>(v[kVersion]);
   result.versions_agree =
       static_cast<uint64_t>(group_.size()) * static_cast<uint64_t>(v[kVersionSquared]) == sum * sum;

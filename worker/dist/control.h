@@ -15,6 +15,9 @@ struct ControlInput {
   int64_t tokens = 0;  // Patch tokens of the batch.
   int64_t tokens_open = 0;
   bool stop = false;             // Wants to end after this step.
+  bool pause = false;            // Wants to pause after it,
+  bool checkpoint = false;       // to save a checkpoint after it,
+  bool resume = false;           // and, while paused, to go on.
   uint64_t applied_version = 0;  // Directive under which this rank runs the step.
   uint64_t offered_version = 0;  // Rank 0 only: a directive for the next step, 0 for none,
   int64_t offered_bytes = 0;     // and the size of its text.
@@ -27,6 +30,9 @@ struct ControlResult {
   int64_t tokens = 0;
   int64_t tokens_open = 0;
   bool stop = false;
+  bool pause = false;
+  bool checkpoint = false;
+  bool resume = false;
   bool versions_agree = true;
   uint64_t offered_version = 0;
   int64_t offered_bytes = 0;

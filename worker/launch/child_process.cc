@@ -47,6 +47,17 @@ struct Pipe {
   }
 };
 
+struct FileDescriptor {
+  int value = -1;
+
+  FileDescriptor() = default;
+  FileDescriptor(const FileDescriptor&) = delete;
+  FileDescriptor& operator=(const FileDescriptor&) = delete;
+  ~FileDescriptor() {
+    if (value >= 0) ::close(value);
+  }
+};
+
 // The parent's environment with `overrides` in place of the variables of the same names.
 std::vector<std::string> MergedEnvironment(const std::vector<std::string>& overrides) {
   const auto name = [](const std::string& entry) { return entry.substr(0, entry.find('=')); };
@@ -73,7 +84,8 @@ struct ExecPlan {
   char* const* environment;
   int death_signal;
   pid_t parent;
-  int stdout_pipe;  // -1: inherited.
+  int stdout_pipe;  // -1: inherited; likewise below.
+  int stderr_file;
   int error_pipe;
 };
 
@@ -85,7 +97,8 @@ struct ExecPlan {
   // A parent that ended before prctl would never be noticed; then getppid is another process.
   const bool bound = ::prctl(PR_SET_PDEATHSIG, plan.death_signal) == 0;
   if (bound && ::getppid() != plan.parent) ::_exit(127);
-  if (bound && (plan.stdout_pipe < 0 || ::dup2(plan.stdout_pipe, STDOUT_FILENO) >= 0)) {
+  const auto takes = [](int from, int to) { return from < 0 || ::dup2(from, to) >= 0; };
+  if (bound && takes(plan.stdout_pipe, STDOUT_FILENO) && takes(plan.stderr_file, STDERR_FILENO)) {
     ::execve(plan.arguments[0], plan.arguments, plan.environment);
   }
   const int error = errno;
@@ -128,11 +141,20 @@ absl::StatusOr<ChildProcess> ChildProcess::Start(const ChildOptions& options) {
   if (!errors.Open() || (options.capture_stdout && !output.Open())) {
     return absl::ErrnoToStatus(errno, "make a pipe");
   }
+  FileDescriptor log;
+  if (!options.stderr_file.empty()) {
+    log.value =
+        ::open(options.stderr_file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    if (log.value < 0) {
+      return absl::ErrnoToStatus(errno, absl::StrCat("open '", options.stderr_file, "'"));
+    }
+  }
   const ExecPlan plan{.arguments = argv.data(),
                       .environment = envp.data(),
                       .death_signal = options.parent_death_signal,
                       .parent = ::getpid(),
                       .stdout_pipe = output.write_end,
+                      .stderr_file = log.value,
                       .error_pipe = errors.write_end};
   const pid_t pid = ::fork();
   if (pid == 0) RunChild(plan);

@@ -27,8 +27,10 @@ struct ChildOptions {
   std::vector<std::string> arguments{};  // Without the program's name.
   // "NAME=VALUE", over the parent's environment.
   std::vector<std::string> environment{};
-  // Standard output goes to ReadLine instead of the parent's. Standard error is always inherited.
+  // Standard output goes to ReadLine instead of the parent's.
   bool capture_stdout = false;
+  // Standard error is appended to this file instead of the parent's; empty: inherited.
+  std::string stderr_file{};
   // Sent to the child when its parent ends, even by SIGKILL, so that no orphan stays.
   int parent_death_signal = SIGTERM;
 };

@@ -17,15 +17,19 @@
 #include "worker/study/chart.h"
 #include "worker/study/summary.h"
 #include "worker/study/train_run.h"
+#include "worker/study/turns.h"
 
 namespace sluice::study {
 namespace {
 
 constexpr int64_t kFirstLookSteps = 24;          // More than the warm-up.
 constexpr double kCalibrationShare = 1.0 / 6.0;  // Of the seconds of a run.
-// A run whose seconds miss the budget by more than this is run again with a corrected step count.
+// If a run's seconds differ from dense's by more than this, the comparison is run again with
+// corrected step counts.
 constexpr double kMostMiss = 0.05;
 constexpr int kMostTries = 3;
+// Runs take turns, so many of them each: a machine's changes of speed then hit all alike.
+constexpr int kTurns = 24;
 // Evaluations of a run on its way; they are not counted as training seconds.
 constexpr int64_t kCurvePoints = 3;
 
@@ -41,8 +45,9 @@ std::string Number(double value) { return absl::StrFormat("%g", value); }
 // foresaw.
 constexpr double kRateSlack = 0.02;
 
-// The head's logits stand after this block; early, because blocks up to it see every token.
-constexpr char kGateLayer[] = "1";
+// The head's logits stand after this block; early, because blocks up to it see every token, but not
+// after the first: where a linear probe knows too little, its entropy picks patches badly (README).
+constexpr char kGateLayer[] = "2";
 
 std::vector<Arm> MakeArms(double rate) {
   std::vector<Arm> arms = {{"dense",
@@ -78,7 +83,7 @@ class Demo {
     SLUICE_RETURN_IF_ERROR(Pretrain());
     SLUICE_RETURN_IF_ERROR(Calibrate());
     for (int64_t seed = 0; seed < config_.seeds; ++seed) {
-      for (const Arm& arm : arms_) SLUICE_RETURN_IF_ERROR(Compare(arm, seed));
+      SLUICE_RETURN_IF_ERROR(Compare(seed));
     }
     SLUICE_RETURN_IF_ERROR(Report());
     return config_.keep ? WaitForInterrupt() : sidecar_->Stop(std::chrono::seconds(10));
@@ -154,12 +159,22 @@ class Demo {
     return options;
   }
 
-  // Seconds per step of every arm, measured in turn: first a rough look, then a run of a part of
-  // the seconds.
+  // Seconds per step of every arm: first a rough look, then a part of the seconds of a run.
   absl::Status Calibrate() {
-    for (const Arm& arm : arms_) SLUICE_RETURN_IF_ERROR(Measure(arm, kFirstLookSteps));
+    for (const bool first_look : {true, false}) {
+      std::vector<TurnRun> runs;
+      for (const Arm& arm : arms_) {
+        const int64_t steps =
+            first_look ? kFirstLookSteps : StepsFor(arm, config_.seconds * kCalibrationShare);
+        TrainOptions options =
+            ArmOptions(arm, 0, steps, absl::StrCat("calibration-", arm.name, "-", steps));
+        options.push_back({"data.eval_subset", "first:64"});
+        runs.push_back(
+            {arm.name, Path(absl::StrCat("calibration/", arm.name)), Deduplicate(options)});
+      }
+      SLUICE_RETURN_IF_ERROR(Measure(runs, "calibration").status());
+    }
     for (const Arm& arm : arms_) {
-      SLUICE_RETURN_IF_ERROR(Measure(arm, StepsFor(arm, config_.seconds * kCalibrationShare)));
       std::cout << absl::StrFormat("calibration: %-12s %.1f ms per step", arm.name,
                                    1e3 * step_seconds_[arm.name])
                 << std::endl;
@@ -167,14 +182,23 @@ class Demo {
     return absl::OkStatus();
   }
 
-  absl::Status Measure(const Arm& arm, int64_t steps) {
-    TrainOptions options =
-        ArmOptions(arm, 0, steps, absl::StrCat("calibration-", arm.name, "-", steps));
-    options.push_back({"data.eval_subset", "first:64"});
-    SLUICE_ASSIGN_OR_RETURN(const train::TrainReport report,
-                            RunTrain(Path("calibration"), Deduplicate(options)));
-    step_seconds_[arm.name] = report.seconds / static_cast<double>(report.steps);
-    return absl::OkStatus();
+  // Runs one of each arm in turns; what they have measured is the best guess for the next ones.
+  absl::StatusOr<std::vector<train::TrainReport>> Measure(const std::vector<TurnRun>& runs,
+                                                          const std::string& what) {
+    TurnOptions options;
+    options.slice = std::chrono::milliseconds(std::llround(1e3 * config_.seconds / kTurns));
+    options.progress = [&](const std::vector<int64_t>& steps) {
+      std::string line = what + ": step";
+      for (size_t i = 0; i < steps.size(); ++i) {
+        absl::StrAppend(&line, "  ", arms_[i].name, " ", steps[i]);
+      }
+      std::cout << line << std::endl;
+    };
+    SLUICE_ASSIGN_OR_RETURN(std::vector<train::TrainReport> reports, RunInTurns(runs, options));
+    for (size_t i = 0; i < reports.size(); ++i) {
+      step_seconds_[arms_[i].name] = reports[i].seconds / static_cast<double>(reports[i].steps);
+    }
+    return reports;
   }
 
   int64_t StepsFor(const Arm& arm, double seconds) const {
@@ -191,37 +215,60 @@ class Demo {
     return result;
   }
 
-  absl::Status Compare(const Arm& arm, int64_t seed) {
-    std::optional<train::TrainReport> nearest;  // On a busy machine the last try is not the best.
+  // All arms with the same seed, at dense's seconds.
+  absl::Status Compare(int64_t seed) {
+    std::vector<train::TrainReport> nearest;  // On a busy machine the last try is not the best.
     for (int attempt = 1;; ++attempt) {
-      const int64_t steps = StepsFor(arm, config_.seconds);
-      std::cout << absl::StrFormat("run %s, seed %d: %d steps for %.0f s", arm.name, seed, steps,
-                                   config_.seconds)
-                << std::endl;
-      // A name of its own for each try: the sidecar would go on with the last one's directives.
-      TrainOptions options =
-          ArmOptions(arm, seed, steps, absl::StrCat("demo-", arm.name, "-", seed, "-try", attempt));
-      options.insert(options.end(),
-                     {{"eval.every", std::to_string(std::max<int64_t>(1, steps / kCurvePoints))}});
-      SLUICE_ASSIGN_OR_RETURN(
-          const train::TrainReport report,
-          RunTrain(Path(absl::StrCat(arm.name, "-", seed)), Deduplicate(options)));
-      // What a run has measured is the best guess for the next one.
-      step_seconds_[arm.name] = report.seconds / static_cast<double>(report.steps);
-      const double miss = report.seconds / config_.seconds - 1.0;
-      if (!nearest || std::abs(miss) < std::abs(nearest->seconds / config_.seconds - 1.0)) {
-        nearest = report;
+      std::vector<int64_t> steps;
+      for (const Arm& arm : arms_) steps.push_back(StepsFor(arm, config_.seconds));
+      std::cout << "seed " << seed << ": " << Plan(steps) << std::endl;
+      SLUICE_ASSIGN_OR_RETURN(const std::vector<train::TrainReport> reports,
+                              Measure(RunsOf(seed, steps, attempt), absl::StrCat("seed ", seed)));
+      if (nearest.empty() || Miss(reports) < Miss(nearest)) nearest = reports;
+      bool would_change = false;
+      for (size_t i = 0; i < arms_.size(); ++i) {
+        would_change |= StepsFor(arms_[i], config_.seconds) != steps[i];
       }
-      const bool would_change = StepsFor(arm, config_.seconds) != steps;
-      if (std::abs(miss) <= kMostMiss || attempt == kMostTries || !would_change) {
-        runs_.push_back({arm.name, seed, *nearest});
-        return absl::OkStatus();
-      }
+      if (Miss(reports) <= kMostMiss || attempt == kMostTries || !would_change) break;
       std::cout << absl::StrFormat(
-                       "run %s took %.1f s, %+.0f %% off: again with a corrected step count",
-                       arm.name, report.seconds, 100 * miss)
+                       "seconds differ by %.0f %% from dense's: again with corrected step counts",
+                       100 * Miss(reports))
                 << std::endl;
     }
+    for (size_t i = 0; i < arms_.size(); ++i) runs_.push_back({arms_[i].name, seed, nearest[i]});
+    return absl::OkStatus();
+  }
+
+  // "dense 116 steps, random 290 steps, … for 36 s each".
+  std::string Plan(const std::vector<int64_t>& steps) const {
+    std::string plan;
+    for (size_t i = 0; i < arms_.size(); ++i) {
+      absl::StrAppend(&plan, i > 0 ? ", " : "", arms_[i].name, " ", steps[i]);
+    }
+    return absl::StrFormat("steps for %.0f s each: %s", config_.seconds, plan);
+  }
+
+  std::vector<TurnRun> RunsOf(int64_t seed, const std::vector<int64_t>& steps, int attempt) const {
+    std::vector<TurnRun> runs;
+    for (size_t i = 0; i < arms_.size(); ++i) {
+      const std::string name = absl::StrCat(arms_[i].name, "-", seed);
+      // A name of its own for each try: the sidecar would go on with the last one's directives.
+      TrainOptions options =
+          ArmOptions(arms_[i], seed, steps[i], absl::StrCat("demo-", name, "-try", attempt));
+      options.push_back(
+          {"eval.every", std::to_string(std::max<int64_t>(1, steps[i] / kCurvePoints))});
+      runs.push_back({name, Path(name), Deduplicate(options)});
+    }
+    return runs;
+  }
+
+  // The largest difference of an arm's seconds to dense's, as a part of dense's.
+  static double Miss(const std::vector<train::TrainReport>& reports) {
+    double most = 0.0;
+    for (const train::TrainReport& report : reports) {
+      most = std::max(most, std::abs(report.seconds / reports[0].seconds - 1.0));
+    }
+    return most;
   }
 
   absl::Status Report() {

@@ -20,6 +20,10 @@ using nlohmann::json;
 // A training run of the demo takes minutes; one that takes this long hangs.
 constexpr std::chrono::hours kLongestRun{12};
 
+std::string ReportFile(const std::string& folder) {
+  return (std::filesystem::path(folder) / "report.json").string();
+}
+
 // The value of `key`, converted by `read`. Throws std::invalid_argument with the key.
 template <typename Read>
 auto Take(const json& object, const char* key, Read read) {
@@ -105,24 +109,36 @@ absl::StatusOr<train::TrainReport> ParseReport(const std::string& text) {
   }
 }
 
-absl::StatusOr<train::TrainReport> RunTrain(const std::string& folder,
-                                            const TrainOptions& options) {
+absl::StatusOr<TrainProcess> StartTrain(const std::string& folder, const TrainOptions& options,
+                                        const std::string& log) {
   std::error_code error;
   std::filesystem::remove_all(folder, error);
   SLUICE_RETURN_IF_ERROR(MakeFolder(folder));
-  const std::string report = (std::filesystem::path(folder) / "report.json").string();
   launch::ChildOptions child;
   SLUICE_ASSIGN_OR_RETURN(child.program, launch::SiblingProgram("sluice-worker"));
   child.arguments = {"train", absl::StrCat("--run.folder=", folder),
-                     absl::StrCat("--json=", report)};
+                     absl::StrCat("--json=", ReportFile(folder))};
   for (const auto& [name, value] : options)
     child.arguments.push_back(absl::StrCat("--", name, "=", value));
+  child.stderr_file = log;
   SLUICE_ASSIGN_OR_RETURN(launch::ChildProcess process, launch::ChildProcess::Start(child));
-  SLUICE_ASSIGN_OR_RETURN(const launch::ExitStatus status, process.Wait(kLongestRun));
-  if (!status.ok())
-    return absl::AbortedError(absl::StrCat("training run in '", folder, "' ", status.ToString()));
-  SLUICE_ASSIGN_OR_RETURN(const std::string text, ReadFile(report));
+  return TrainProcess{folder, std::move(process)};
+}
+
+absl::StatusOr<train::TrainReport> FinishTrain(TrainProcess& run) {
+  SLUICE_ASSIGN_OR_RETURN(const launch::ExitStatus status, run.process.Wait(kLongestRun));
+  if (!status.ok()) {
+    return absl::AbortedError(
+        absl::StrCat("training run in '", run.folder, "' ", status.ToString()));
+  }
+  SLUICE_ASSIGN_OR_RETURN(const std::string text, ReadFile(ReportFile(run.folder)));
   return ParseReport(text);
+}
+
+absl::StatusOr<train::TrainReport> RunTrain(const std::string& folder,
+                                            const TrainOptions& options) {
+  SLUICE_ASSIGN_OR_RETURN(TrainProcess run, StartTrain(folder, options, ""));
+  return FinishTrain(run);
 }
 
 }  // namespace sluice::study

@@ -5,12 +5,27 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "worker/launch/child_process.h"
 #include "worker/train/report.h"
 
 namespace sluice::study {
 
 // Options of `sluice-worker train` by name, without the dashes.
 using TrainOptions = std::vector<std::pair<std::string, std::string>>;
+
+// A `sluice-worker train` that runs. The limits of ChildProcess hold.
+struct TrainProcess {
+  std::string folder;
+  launch::ChildProcess process;
+};
+
+// Starts `sluice-worker train` with `options`. `folder` becomes run.folder and is emptied first.
+// `log`: a file for its standard error; empty: it is inherited.
+absl::StatusOr<TrainProcess> StartTrain(const std::string& folder, const TrainOptions& options,
+                                        const std::string& log);
+
+// Waits for its end. ABORTED if it failed: its own message stands on its standard error.
+absl::StatusOr<train::TrainReport> FinishTrain(TrainProcess& run);
 
 // Runs `sluice-worker train` as a process of its own with `options` and returns its report.
 // `folder` becomes run.folder and is emptied first. ABORTED if it fails: its own message stands on

@@ -17,6 +17,7 @@
 #include "common/status.h"
 #include "worker/launch/rank_environment.h"
 #include "worker/launch/sidecar_process.h"
+#include "worker/service/worker_server.h"
 #include "worker/train/trainer.h"
 
 namespace sluice::train {
@@ -90,9 +91,11 @@ class Rank {
 
   absl::Status Main() {
     SLUICE_RETURN_IF_ERROR(Prepare());
+    SLUICE_RETURN_IF_ERROR(StartService());
     SLUICE_RETURN_IF_ERROR(StartTelemetry());
     absl::StatusOr<TrainReport> report = Train();
     FinishTelemetry(report);
+    StopService();
     SLUICE_RETURN_IF_ERROR(report.status());
     return group_->rank() == 0 ? WriteReport(*report) : absl::OkStatus();
   }
@@ -127,6 +130,34 @@ class Rank {
           absl::StrCat("goes on after step ", state_.step, " as generation ", state_.generation));
     }
     return absl::OkStatus();
+  }
+
+  absl::Status StartService() {
+    service::RankStatus status;
+    status.run = config_.run;
+    status.rank = static_cast<uint32_t>(group_->rank());
+    status.world_size = static_cast<uint32_t>(group_->size());
+    status.total_steps = static_cast<uint64_t>(config_.train.steps);
+    board_ = std::make_unique<service::CommandBoard>(status);
+    if (config_.listen == "off") return absl::OkStatus();
+    SLUICE_ASSIGN_OR_RETURN(
+        server_, service::WorkerServer::Start(config_.listen, env_.local_rank, board_.get()));
+    const std::string address = server_->address().ToString();
+    LogInfo(absl::StrCat("worker service at ", address));
+    return WriteFileAtomically(ServiceFile(), address + "\n");
+  }
+
+  void StopService() {
+    board_->Close();
+    server_.reset();
+    std::error_code error;
+    if (config_.listen != "off") std::filesystem::remove(ServiceFile(), error);
+  }
+
+  std::string ServiceFile() const {
+    return (std::filesystem::path(config_.run_folder) /
+            absl::StrCat("service.rank", group_->rank()))
+        .string();
   }
 
   // The sidecar's address on every rank; rank 0 starts one if it is asked to.
@@ -202,6 +233,7 @@ class Rank {
     parts.group = &*group_;
     parts.agreement = &agreement;
     parts.publisher = publisher_.get();
+    parts.board = board_.get();
     Trainer trainer(parts, state_);
     return trainer.Run();
   }
@@ -245,6 +277,8 @@ class Rank {
   checkpoint::TrainState state_;
   std::optional<launch::SidecarProcess> sidecar_;
   std::unique_ptr<telemetry::Publisher> publisher_;
+  std::unique_ptr<service::CommandBoard> board_;
+  std::unique_ptr<service::WorkerServer> server_;
 };
 
 }  // namespace

@@ -99,10 +99,10 @@ absl::Status TrainStep::Update(int64_t step, StepOutcome& outcome) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<StepOutcome> TrainStep::Run(int64_t step, bool stop, Counters& counters) {
+absl::StatusOr<StepOutcome> TrainStep::Run(int64_t step, const dist::ControlInput& wishes,
+                                           Counters& counters) {
   loss_sum_ = correct_ = 0.0;
-  dist::ControlInput input;
-  input.stop = stop;
+  dist::ControlInput input = wishes;
   agreement_->FillControl(step, input);
   optimizer_->ZeroGradients();
   for (int64_t micro = 0; micro < options_.accumulate; ++micro) {

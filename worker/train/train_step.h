@@ -42,8 +42,10 @@ class TrainStep {
   TrainStep(GatedModel* model, AdamW* optimizer, dist::Group* group,
             dist::DirectiveAgreement* agreement, data::Loader* loader, const StepOptions& options);
 
-  // Runs step `step` (from 1); `stop` is this rank's wish to end. Adds to `counters`.
-  absl::StatusOr<StepOutcome> Run(int64_t step, bool stop, Counters& counters);
+  // Runs step `step` (from 1); of `wishes` stop, pause and checkpoint are this rank's. Adds to
+  // `counters`.
+  absl::StatusOr<StepOutcome> Run(int64_t step, const dist::ControlInput& wishes,
+                                  Counters& counters);
 
  private:
   // Forward and backward of a micro-step; the last one exchanges sums.

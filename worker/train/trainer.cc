@@ -1,7 +1,6 @@
 #include "worker/train/trainer.h"
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <cstring>
 #include <filesystem>
@@ -20,8 +19,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr size_t kMostLosses = 100'000;
-
-std::atomic<bool> stop_requested{false};
 
 double Seconds(Clock::time_point since) {
   return std::chrono::duration<double>(Clock::now() - since).count();
@@ -62,11 +59,14 @@ WorkDone Total(const std::vector<Counters>& ranks) {
 
 }  // namespace
 
-void RequestStop() { stop_requested.store(true); }
-
 Trainer::Trainer(const TrainerParts& parts, checkpoint::TrainState state)
     : parts_(parts),
       state_(std::move(state)),
+      steering_(parts.board, parts.group,
+                [this]() -> absl::StatusOr<std::string> {
+                  SLUICE_RETURN_IF_ERROR(Checkpoint(static_cast<int64_t>(state_.step)));
+                  return NewestCheckpoint();
+                }),
       progress_(parts.group->rank() == 0 ? parts.config->progress_seconds : 0.0, Clock::now()) {
   const config::TrainConfig& config = *parts_.config;
   const int rank = parts_.group->rank();
@@ -81,6 +81,7 @@ Trainer::Trainer(const TrainerParts& parts, checkpoint::TrainState state)
       std::make_unique<TrainStep>(parts_.assembly->model.get(), parts_.assembly->optimizer.get(),
                                   parts_.group, parts_.agreement, loader_.get(), MakeStepOptions());
   report_.run = config.run;
+  first_step_ = static_cast<int64_t>(state_.step) + 1;
   if (parts_.agreement->in_force()) ApplyDirective(*parts_.agreement->in_force());
 }
 
@@ -176,7 +177,7 @@ absl::Status Trainer::RunStep(int64_t step) {
     }
   }
   SLUICE_ASSIGN_OR_RETURN(const StepOutcome outcome,
-                          step_->Run(step, stop_requested.load(), counters_));
+                          step_->Run(step, steering_.Wishes(), counters_));
   const double seconds = Seconds(start);
   timer_.Add(seconds);
   step_seconds_.push_back(seconds);
@@ -186,14 +187,19 @@ absl::Status Trainer::RunStep(int64_t step) {
   tokens_open_ += outcome.control.tokens_open;
   report_.images += outcome.control.images;
   if (report_.losses.size() < kMostLosses) report_.losses.push_back(outcome.loss.value_or(0.0));
-  stop_ = outcome.control.stop || step == parts_.config->stop_after;
   Publish(step, outcome, seconds);
   ShowProgress(step, outcome);
+  parts_.board->SetProgress(state_.step, parts_.agreement->version(), NewestCheckpoint());
+  SLUICE_ASSIGN_OR_RETURN(stop_, steering_.Obey(outcome.control));
+  stop_ = stop_ || step == parts_.config->stop_after;
   return absl::OkStatus();
 }
 
 absl::Status Trainer::EvaluateNow(int64_t step) {
   const config::TrainConfig& config = *parts_.config;
+  const service::Phase phase = parts_.board->Status().phase;
+  const bool ends = phase == service::Phase::kDraining;
+  if (!ends) parts_.board->SetPhase(service::Phase::kEvaluating);
   CurvePoint point;
   point.step = step;
   point.seconds = state_.train_seconds;
@@ -213,6 +219,7 @@ absl::Status Trainer::EvaluateNow(int64_t step) {
   report_.accuracy_dense = point.accuracy_dense;
   report_.accuracy_gated = point.accuracy_gated;
   report_.curve.push_back(point);
+  parts_.board->SetPhase(phase);
   return absl::OkStatus();
 }
 
@@ -250,16 +257,31 @@ absl::Status Trainer::Checkpoint(int64_t step) {
   return checkpoint::PruneCheckpoints(config.run_folder, config.checkpoint_keep);
 }
 
-absl::StatusOr<TrainReport> Trainer::Run() {
+std::string Trainer::NewestCheckpoint() const {
+  const int64_t step = last_checkpoint_ >= 0 ? last_checkpoint_ : first_step_ - 1;
+  return step > 0 ? checkpoint::CheckpointName(static_cast<uint64_t>(step)) : std::string();
+}
+
+absl::Status Trainer::RunSteps() {
   const config::TrainConfig& config = *parts_.config;
   const auto is_due = [](int64_t step, int64_t every) { return every > 0 && step % every == 0; };
-  const auto first = static_cast<int64_t>(state_.step) + 1;
-  for (int64_t step = first; step <= config.train.steps && !stop_; ++step) {
+  parts_.board->SetProgress(state_.step, parts_.agreement->version(), NewestCheckpoint());
+  parts_.board->SetPhase(service::Phase::kTraining);
+  if (config.paused) {
+    SLUICE_ASSIGN_OR_RETURN(stop_, steering_.Pause());
+  }
+  for (int64_t step = first_step_; step <= config.train.steps && !stop_; ++step) {
     SLUICE_RETURN_IF_ERROR(RunStep(step));
     const bool ends = stop_ || step == config.train.steps;
     if (is_due(step, config.eval_every) && !ends) SLUICE_RETURN_IF_ERROR(EvaluateNow(step));
     if (is_due(step, config.checkpoint_every)) SLUICE_RETURN_IF_ERROR(Checkpoint(step));
   }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<TrainReport> Trainer::Run() {
+  SLUICE_RETURN_IF_ERROR(RunSteps());
+  parts_.board->OnDraining();
   report_.publisher_cpu_seconds = parts_.publisher->Stats().cpu_seconds;
   const auto last = static_cast<int64_t>(state_.step);
   SLUICE_RETURN_IF_ERROR(Checkpoint(last));

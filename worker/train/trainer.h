@@ -8,10 +8,12 @@
 #include "worker/config/train_config.h"
 #include "worker/dist/directive_agreement.h"
 #include "worker/dist/process_group.h"
+#include "worker/service/command_board.h"
 #include "worker/telemetry/publisher.h"
 #include "worker/train/progress.h"
 #include "worker/train/report.h"
 #include "worker/train/setup.h"
+#include "worker/train/steering.h"
 #include "worker/train/train_step.h"
 
 namespace sluice::train {
@@ -25,6 +27,7 @@ struct TrainerParts {
   dist::Group* group = nullptr;
   dist::DirectiveAgreement* agreement = nullptr;
   telemetry::Publisher* publisher = nullptr;
+  service::CommandBoard* board = nullptr;
 };
 
 // The loop of one rank: steps, telemetry, evaluations and checkpoints. All ranks run it in step.
@@ -38,12 +41,14 @@ class Trainer {
   absl::StatusOr<TrainReport> Run();
 
  private:
+  absl::Status RunSteps();
   absl::Status RunStep(int64_t step);
   void ApplyDirective(const Directive& directive);
   void Publish(int64_t step, const StepOutcome& outcome, double seconds);
   void ShowProgress(int64_t step, const StepOutcome& outcome);
   absl::Status EvaluateNow(int64_t step);
   absl::Status Checkpoint(int64_t step);
+  std::string NewestCheckpoint() const;
   std::unique_ptr<data::Loader> MakeLoader() const;
   StepOptions MakeStepOptions() const;
 
@@ -53,17 +58,16 @@ class Trainer {
   data::PipelineConfig eval_pipeline_;
   std::unique_ptr<data::Loader> loader_;
   std::unique_ptr<TrainStep> step_;
+  Steering steering_;
   ProgressClock progress_;
   StepTimer timer_;
   TrainReport report_;
   std::vector<double> step_seconds_;
   int64_t tokens_ = 0;
   int64_t tokens_open_ = 0;
+  int64_t first_step_ = 1;  // Of this process.
   int64_t last_checkpoint_ = -1;
   bool stop_ = false;
 };
-
-// Asks the running trainer to stop after its step, on all ranks; safe in a signal handler.
-void RequestStop();
 
 }  // namespace sluice::train

@@ -28,7 +28,7 @@ TEST(ChildProcessTest, SaysHowItEnded) {
 }
 
 TEST(ChildProcessTest, SaysWhichSignalEndedIt) {
-  auto child = ChildProcess::Start(Shell("sleep 100"));
+  auto child = ChildProcess::Start(Shell("exec sleep 100"));
   ASSERT_TRUE(child->Kill(SIGKILL).ok());
   const auto exit = child->Wait(seconds(10));
   ASSERT_TRUE(exit.ok());
@@ -37,7 +37,7 @@ TEST(ChildProcessTest, SaysWhichSignalEndedIt) {
 }
 
 TEST(ChildProcessTest, WaitKeepsItsDeadline) {
-  auto child = ChildProcess::Start(Shell("sleep 100"));
+  auto child = ChildProcess::Start(Shell("exec sleep 100"));
   const auto begin = std::chrono::steady_clock::now();
   EXPECT_TRUE(absl::IsDeadlineExceeded(child->Wait(milliseconds(50)).status()));
   EXPECT_LT(std::chrono::steady_clock::now() - begin, seconds(5));
@@ -63,7 +63,7 @@ TEST(ChildProcessTest, PassesArgumentsAndEnvironment) {
 }
 
 TEST(ChildProcessTest, ReadLineKeepsItsDeadline) {
-  ChildOptions options = Shell("printf half; sleep 100");
+  ChildOptions options = Shell("printf half; exec sleep 100");
   options.capture_stdout = true;
   auto child = ChildProcess::Start(options);
   EXPECT_TRUE(absl::IsDeadlineExceeded(child->ReadLine(milliseconds(100)).status()));
@@ -79,7 +79,7 @@ TEST(ChildProcessTest, AProgramThatCannotRunIsNamed) {
 TEST(ChildProcessTest, TheDestructorLeavesNoProcess) {
   pid_t pid = 0;
   {
-    auto child = ChildProcess::Start(Shell("sleep 100"));
+    auto child = ChildProcess::Start(Shell("exec sleep 100"));
     pid = child->pid();
     EXPECT_EQ(::kill(pid, 0), 0);
   }

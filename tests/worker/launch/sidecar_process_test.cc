@@ -52,13 +52,13 @@ TEST_F(SidecarProcessTest, StopKillsOneThatDoesNotObey) {
 
 TEST_F(SidecarProcessTest, OneThatFailsToStartIsAnError) {
   EXPECT_TRUE(absl::IsUnavailable(SidecarProcess::Start(Script("exit 1")).status()));
-  SidecarOptions silent = Script("sleep 100");
+  SidecarOptions silent = Script("exec sleep 100");
   silent.start_timeout = milliseconds(100);
   EXPECT_TRUE(absl::IsDeadlineExceeded(SidecarProcess::Start(silent).status()));
   for (const char* line : {"hello", "{\"grpc\":1}", "{\"grpc\":\"127.0.0.1:1\"}",
                            "{\"grpc\":\"nowhere\",\"http\":\"127.0.0.1:1\"}"}) {
     const auto status =
-        SidecarProcess::Start(Script(std::string("echo '") + line + "'; sleep 100")).status();
+        SidecarProcess::Start(Script(std::string("echo '") + line + "'; exec sleep 100")).status();
     EXPECT_FALSE(status.ok());
     EXPECT_THAT(std::string(status.message()), HasSubstr(line));
   }

@@ -161,7 +161,7 @@ class StepRank {
                                         loader_.get(), step);
   }
 
-  absl::StatusOr<StepOutcome> Run(int64_t step) { return step_->Run(step, false, counters_); }
+  absl::StatusOr<StepOutcome> Run(int64_t step) { return step_->Run(step, {}, counters_); }
   NamedGradients Gradients() const {
     NamedGradients result;
     for (const auto& [name, p] : model_->Parameters()) result[name] = p.grad().clone();

@@ -1,0 +1,156 @@
+#include "worker/service/command_board.h"
+
+#include <utility>
+
+namespace sluice::service {
+namespace {
+
+void TellAll(std::vector<Answered> waiting, const absl::StatusOr<Answer>& answer) {
+  for (const Answered& done : waiting) done(answer);
+}
+
+absl::Status IsEnding() { return absl::FailedPreconditionError("the run is ending"); }
+
+}  // namespace
+
+RankStatus CommandBoard::Status() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return status_;
+}
+
+void CommandBoard::Pause(Answered done) {
+  std::unique_lock<std::mutex> lock(mutex_);
+  if (closed_ || status_.phase == Phase::kDraining) {
+    lock.unlock();
+    return done(IsEnding());
+  }
+  if (status_.phase == Phase::kPaused) {
+    const Answer answer{status_.step, ""};
+    // A resume that was asked for and not obeyed yet loses against the newer wish.
+    const Waiting overruled = std::exchange(resuming_, {});
+    wishes_.resume = false;
+    lock.unlock();
+    TellAll(overruled, absl::AbortedError("paused again before it took effect"));
+    return done(answer);
+  }
+  wishes_.pause = true;
+  pausing_.push_back(std::move(done));
+}
+
+void CommandBoard::Resume(Answered done) {
+  std::unique_lock<std::mutex> lock(mutex_);
+  if (closed_ || status_.phase == Phase::kDraining) {
+    lock.unlock();
+    return done(IsEnding());
+  }
+  if (status_.phase == Phase::kPaused) {
+    wishes_.resume = true;
+    resuming_.push_back(std::move(done));
+    changed_.notify_all();
+    return;
+  }
+  const Answer answer{status_.step + 1, ""};
+  const Waiting overruled = std::exchange(pausing_, {});
+  wishes_.pause = false;
+  lock.unlock();
+  TellAll(overruled, absl::AbortedError("resumed before the pause took effect"));
+  done(answer);
+}
+
+void CommandBoard::Ask(Answered done, Waiting CommandBoard::*queue, bool Wishes::*wish) {
+  std::unique_lock<std::mutex> lock(mutex_);
+  if (closed_ || status_.phase == Phase::kDraining) {
+    lock.unlock();
+    return done(IsEnding());
+  }
+  wishes_.*wish = true;
+  (this->*queue).push_back(std::move(done));
+  changed_.notify_all();
+}
+
+void CommandBoard::SaveCheckpoint(Answered done) {
+  Ask(std::move(done), &CommandBoard::saving_, &Wishes::checkpoint);
+}
+
+void CommandBoard::Drain(Answered done) {
+  Ask(std::move(done), &CommandBoard::draining_, &Wishes::drain);
+}
+
+Wishes CommandBoard::Current() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return wishes_;
+}
+
+void CommandBoard::AwaitWish(std::chrono::milliseconds timeout) {
+  std::unique_lock<std::mutex> lock(mutex_);
+  changed_.wait_for(lock, timeout, [this] { return wishes_.any(); });
+}
+
+void CommandBoard::SetProgress(uint64_t step, uint64_t directive_version,
+                               const std::string& checkpoint) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  status_.step = step;
+  status_.directive_version = directive_version;
+  status_.checkpoint = checkpoint;
+}
+
+void CommandBoard::SetPhase(Phase phase) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  status_.phase = phase;
+}
+
+void CommandBoard::OnPaused() {
+  std::unique_lock<std::mutex> lock(mutex_);
+  status_.phase = Phase::kPaused;
+  wishes_.pause = false;
+  const Waiting waiting = std::exchange(pausing_, {});
+  const Answer answer{status_.step, ""};
+  lock.unlock();
+  TellAll(waiting, answer);
+}
+
+void CommandBoard::OnResumed() {
+  std::unique_lock<std::mutex> lock(mutex_);
+  status_.phase = Phase::kTraining;
+  wishes_.resume = false;
+  const Waiting waiting = std::exchange(resuming_, {});
+  const Answer answer{status_.step + 1, ""};
+  lock.unlock();
+  TellAll(waiting, answer);
+}
+
+void CommandBoard::OnCheckpoint(const std::string& name) {
+  std::unique_lock<std::mutex> lock(mutex_);
+  status_.checkpoint = name;
+  wishes_.checkpoint = false;
+  const Waiting waiting = std::exchange(saving_, {});
+  const Answer answer{status_.step, name};
+  lock.unlock();
+  TellAll(waiting, answer);
+}
+
+void CommandBoard::OnDraining() {
+  std::unique_lock<std::mutex> lock(mutex_);
+  status_.phase = Phase::kDraining;
+  wishes_.drain = false;
+  const Waiting waiting = std::exchange(draining_, {});
+  const Answer answer{status_.step, ""};
+  lock.unlock();
+  TellAll(waiting, answer);
+}
+
+void CommandBoard::Close() {
+  std::unique_lock<std::mutex> lock(mutex_);
+  closed_ = true;
+  wishes_ = {};
+  std::vector<Waiting> left;
+  for (Waiting* queue : {&pausing_, &resuming_, &saving_, &draining_}) {
+    left.push_back(std::exchange(*queue, {}));
+  }
+  lock.unlock();
+  for (const Waiting& waiting : left) {
+    TellAll(waiting, absl::UnavailableError("the run has ended"));
+  }
+}
+
+}  // namespace sluice::service

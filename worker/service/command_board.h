@@ -1,0 +1,93 @@
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+namespace sluice::service {
+
+enum class Phase { kStarting, kTraining, kEvaluating, kPaused, kDraining };
+
+// What a rank does, as the service tells it.
+struct RankStatus {
+  std::string run{};
+  uint32_t rank = 0;
+  uint32_t world_size = 1;
+  Phase phase = Phase::kStarting;
+  uint64_t step = 0;  // Last finished.
+  uint64_t total_steps = 0;
+  uint64_t directive_version = 0;
+  std::string checkpoint{};  // File name of the newest durable one; empty: none.
+};
+
+// What is asked of this rank and not yet agreed on by all.
+struct Wishes {
+  bool pause = false;
+  bool resume = false;
+  bool checkpoint = false;
+  bool drain = false;
+
+  bool any() const { return pause || resume || checkpoint || drain; }
+};
+
+// What became of a request: the step it took effect after, and for a checkpoint its file name.
+struct Answer {
+  uint64_t step = 0;
+  std::string checkpoint{};
+};
+using Answered = std::function<void(absl::StatusOr<Answer>)>;
+
+// Between the service's threads, which ask, and the training thread, which obeys between two steps
+// once all ranks have agreed. Thread-safe. Nothing here waits but AwaitWish; answers are called
+// once, on the thread that brings them about, without the lock.
+class CommandBoard {
+ public:
+  explicit CommandBoard(RankStatus status) : status_(std::move(status)) {}
+  // Whoever still waits gets UNAVAILABLE.
+  ~CommandBoard() { Close(); }
+
+  // For the service. FAILED_PRECONDITION once the run is ending.
+  RankStatus Status() const;
+  // Answered when the pause holds; at once if it holds already.
+  void Pause(Answered done);
+  // Answered when training goes on; at once if nothing is paused. A pause that does not hold yet is
+  // taken back, and whoever asked for it gets ABORTED.
+  void Resume(Answered done);
+  // Answered when a checkpoint is durable.
+  void SaveCheckpoint(Answered done);
+  // Answered when the end has begun.
+  void Drain(Answered done);
+
+  // For the training thread.
+  Wishes Current() const;
+  // Returns at a wish, or after `timeout`; for a paused run.
+  void AwaitWish(std::chrono::milliseconds timeout);
+  void SetProgress(uint64_t step, uint64_t directive_version, const std::string& checkpoint);
+  void SetPhase(Phase phase);
+  // All ranks have agreed on these.
+  void OnPaused();
+  void OnResumed();
+  void OnCheckpoint(const std::string& name);
+  void OnDraining();
+  // The run has ended: no request is taken any more.
+  void Close();
+
+ private:
+  using Waiting = std::vector<Answered>;
+  void Ask(Answered done, Waiting CommandBoard::*queue, bool Wishes::*wish);
+
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  RankStatus status_;
+  Wishes wishes_;
+  bool closed_ = false;
+  Waiting pausing_, resuming_, saving_, draining_;
+};
+
+}  // namespace sluice::service

@@ -1,0 +1,201 @@
+#include "worker/service/worker_server.h"
+
+#include <arpa/inet.h>
+#include <grpcpp/grpcpp.h>
+#include <grpcpp/health_check_service_interface.h>
+
+#include <chrono>
+#include <utility>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "common/log.h"
+#include "common/status.h"
+#include "sluice/v1/worker.grpc.pb.h"
+
+namespace sluice::service {
+namespace {
+
+// Requests carry a reason of 256 characters at most.
+constexpr int kMaxRequestBytes = 16 << 10;
+constexpr size_t kMaxReasonBytes = 256;
+constexpr std::chrono::seconds kShutdownGrace{2};
+
+v1::Phase ToWire(Phase phase) {
+  switch (phase) {
+    case Phase::kStarting:
+      return v1::PHASE_STARTING;
+    case Phase::kTraining:
+      return v1::PHASE_TRAINING;
+    case Phase::kEvaluating:
+      return v1::PHASE_EVALUATING;
+    case Phase::kPaused:
+      return v1::PHASE_PAUSED;
+    case Phase::kDraining:
+      return v1::PHASE_DRAINING;
+  }
+  return v1::PHASE_UNSPECIFIED;
+}
+
+// absl's and gRPC's codes are the same numbers.
+grpc::Status ToGrpc(const absl::Status& status) {
+  return {static_cast<grpc::StatusCode>(status.code()), std::string(status.message())};
+}
+
+class Service final : public v1::Worker::CallbackService {
+ public:
+  explicit Service(CommandBoard* board) : board_(board) {}
+
+  grpc::ServerUnaryReactor* GetStatus(grpc::CallbackServerContext* context,
+                                      const v1::GetStatusRequest*,
+                                      v1::GetStatusResponse* response) override {
+    const RankStatus status = board_->Status();
+    response->set_run(status.run);
+    response->set_rank(status.rank);
+    response->set_world_size(status.world_size);
+    response->set_phase(ToWire(status.phase));
+    response->set_step(status.step);
+    response->set_total_steps(status.total_steps);
+    response->set_directive_version(status.directive_version);
+    response->set_checkpoint(status.checkpoint);
+    grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+    reactor->Finish(grpc::Status::OK);
+    return reactor;
+  }
+
+  grpc::ServerUnaryReactor* Pause(grpc::CallbackServerContext* context,
+                                  const v1::PauseRequest* request,
+                                  v1::PauseResponse* response) override {
+    grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+    if (request->reason().size() > kMaxReasonBytes) {
+      reactor->Finish({grpc::StatusCode::INVALID_ARGUMENT,
+                       absl::StrCat("reason has ", request->reason().size(),
+                                    " bytes, expected at most ", kMaxReasonBytes)});
+      return reactor;
+    }
+    spdlog::info("pause asked for by {}: '{}'", context->peer(), absl::CEscape(request->reason()));
+    board_->Pause(Then(reactor, [response](const Answer& a) { response->set_step(a.step); }));
+    return reactor;
+  }
+
+  grpc::ServerUnaryReactor* Resume(grpc::CallbackServerContext* context, const v1::ResumeRequest*,
+                                   v1::ResumeResponse* response) override {
+    grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+    spdlog::info("resume asked for by {}", context->peer());
+    board_->Resume(Then(reactor, [response](const Answer& a) { response->set_step(a.step); }));
+    return reactor;
+  }
+
+  grpc::ServerUnaryReactor* SaveCheckpoint(grpc::CallbackServerContext* context,
+                                           const v1::SaveCheckpointRequest*,
+                                           v1::SaveCheckpointResponse* response) override {
+    grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+    spdlog::info("checkpoint asked for by {}", context->peer());
+    board_->SaveCheckpoint(Then(reactor, [response](const Answer& a) {
+      response->set_step(a.step);
+      response->set_name(a.checkpoint);
+    }));
+    return reactor;
+  }
+
+  grpc::ServerUnaryReactor* Drain(grpc::CallbackServerContext* context, const v1::DrainRequest*,
+                                  v1::DrainResponse* response) override {
+    grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+    spdlog::info("drain asked for by {}", context->peer());
+    board_->Drain(Then(reactor, [response](const Answer& a) { response->set_last_step(a.step); }));
+    return reactor;
+  }
+
+ private:
+  // Ends the call with the board's answer, which may come on any thread. The call's objects live
+  // until Finish, also if the client has gone away.
+  template <typename Fill>
+  static Answered Then(grpc::ServerUnaryReactor* reactor, Fill fill) {
+    return [reactor, fill](const absl::StatusOr<Answer>& answer) {
+      if (answer.ok()) fill(*answer);
+      reactor->Finish(ToGrpc(answer.status()));
+    };
+  }
+
+  CommandBoard* const board_;
+};
+
+// By number: a name may lead anywhere.
+bool IsLoopback(const std::string& host) {
+  in_addr v4{};
+  if (::inet_pton(AF_INET, host.c_str(), &v4) == 1) return (ntohl(v4.s_addr) >> 24) == 127;
+  return host == "localhost" || host == "::1";
+}
+
+absl::StatusOr<HostPort> Place(const std::string& listen, int local_rank) {
+  HostPort place{"127.0.0.1", kFirstPort};
+  if (listen != "auto") {
+    SLUICE_ASSIGN_OR_RETURN(place, ParseHostPort(listen));
+  }
+  if (!IsLoopback(place.host)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("worker.listen is '", listen, "', expected an address of this machine's ",
+                     "loopback range: whoever reaches the service may stop the run"));
+  }
+  if (place.port == 0) return place;
+  if (place.port + local_rank > 65535) {
+    return absl::InvalidArgumentError(absl::StrCat("worker.listen is '", listen,
+                                                   "', expected room for local rank ", local_rank,
+                                                   " below port 65536"));
+  }
+  place.port = static_cast<uint16_t>(place.port + local_rank);
+  return place;
+}
+
+}  // namespace
+
+struct WorkerServer::Server {
+  explicit Server(CommandBoard* board) : service(std::make_unique<Service>(board)) {}
+
+  // The port, or 0 if it cannot be had.
+  int Listen(const HostPort& place) {
+    grpc::ServerBuilder builder;
+    // A port that another process listens on is an error, not a share.
+    builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+    builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 5000);
+    builder.SetMaxReceiveMessageSize(kMaxRequestBytes);
+    int port = 0;
+    builder.AddListeningPort(place.ToString(), grpc::InsecureServerCredentials(), &port);
+    builder.RegisterService(service.get());
+    server = builder.BuildAndStart();
+    return server == nullptr ? 0 : port;
+  }
+
+  std::unique_ptr<grpc::Service> service;
+  std::unique_ptr<grpc::Server> server;
+};
+
+WorkerServer::WorkerServer() = default;
+
+WorkerServer::~WorkerServer() {
+  if (server_ && server_->server) {
+    server_->server->Shutdown(std::chrono::system_clock::now() + kShutdownGrace);
+  }
+}
+
+absl::StatusOr<std::unique_ptr<WorkerServer>> WorkerServer::Start(const std::string& listen,
+                                                                  int local_rank,
+                                                                  CommandBoard* board) {
+  SLUICE_ASSIGN_OR_RETURN(HostPort place, Place(listen, local_rank));
+  grpc::EnableDefaultHealthCheckService(true);
+  std::unique_ptr<WorkerServer> result(new WorkerServer);
+  result->server_ = std::make_unique<Server>(board);
+  int port = result->server_->Listen(place);
+  if (port == 0 && listen == "auto") {
+    place.port = 0;
+    port = result->server_->Listen(place);
+  }
+  if (port == 0) {
+    return absl::UnavailableError(absl::StrCat("worker.listen: cannot listen on ", place.ToString(),
+                                               ": in use, or not an address of this machine"));
+  }
+  result->address_ = {place.host, static_cast<uint16_t>(port)};
+  return result;
+}
+
+}  // namespace sluice::service

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "common/host_port.h"
+#include "worker/service/command_board.h"
+
+namespace sluice::service {
+
+// First port of the worker's service; local rank N listens N above it.
+inline constexpr uint16_t kFirstPort = 50560;
+
+// The gRPC service sluice.v1.Worker of one rank. What is asked goes to a CommandBoard; how that is
+// obeyed is the training thread's. Thread-safe.
+class WorkerServer {
+ public:
+  // Listens as `listen` says: `auto` is 127.0.0.1:kFirstPort + local_rank, or a free port if that
+  // is taken; HOST:PORT is PORT + local_rank, and port 0 a free one. The board outlives the server.
+  // INVALID_ARGUMENT for an address outside of the loopback range: the service has no
+  // authentication. UNAVAILABLE if the port is taken.
+  static absl::StatusOr<std::unique_ptr<WorkerServer>> Start(const std::string& listen,
+                                                             int local_rank, CommandBoard* board);
+  // Answers what was answered by the board so far and ends.
+  ~WorkerServer();
+
+  const HostPort& address() const { return address_; }
+
+ private:
+  struct Server;
+  WorkerServer();
+
+  std::unique_ptr<Server> server_;
+  HostPort address_;
+};
+
+}  // namespace sluice::service
