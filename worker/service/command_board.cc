@@ -20,46 +20,47 @@ RankStatus CommandBoard::Status() const {
 
 void CommandBoard::Pause(Answered done) {
   std::unique_lock<std::mutex> lock(mutex_);
-  if (closed_ || status_.phase == Phase::kDraining) {
+  if (Ends()) {
     lock.unlock();
     return done(IsEnding());
   }
-  if (status_.phase == Phase::kPaused) {
-    const Answer answer{status_.step, ""};
-    // A resume that was asked for and not obeyed yet loses against the newer wish.
-    const Waiting overruled = std::exchange(resuming_, {});
-    wishes_.resume = false;
-    lock.unlock();
-    TellAll(overruled, absl::AbortedError("paused again before it took effect"));
-    return done(answer);
+  const Waiting overruled = std::exchange(resuming_, {});
+  wishes_.resume = false;
+  const bool holds = status_.phase == Phase::kPaused && !coming_.resume;
+  const Answer answer{status_.step, ""};
+  if (!holds) {
+    wishes_.pause = true;
+    pausing_.push_back(done);
+    changed_.notify_all();
   }
-  wishes_.pause = true;
-  pausing_.push_back(std::move(done));
+  lock.unlock();
+  TellAll(overruled, absl::AbortedError("paused again before it took effect"));
+  if (holds) done(answer);
 }
 
 void CommandBoard::Resume(Answered done) {
   std::unique_lock<std::mutex> lock(mutex_);
-  if (closed_ || status_.phase == Phase::kDraining) {
+  if (Ends()) {
     lock.unlock();
     return done(IsEnding());
   }
-  if (status_.phase == Phase::kPaused) {
-    wishes_.resume = true;
-    resuming_.push_back(std::move(done));
-    changed_.notify_all();
-    return;
-  }
-  const Answer answer{status_.step + 1, ""};
   const Waiting overruled = std::exchange(pausing_, {});
   wishes_.pause = false;
+  const bool trains = status_.phase != Phase::kPaused && !coming_.pause;
+  const Answer answer{status_.step + 1, ""};
+  if (!trains) {
+    wishes_.resume = true;
+    resuming_.push_back(done);
+    changed_.notify_all();
+  }
   lock.unlock();
   TellAll(overruled, absl::AbortedError("resumed before the pause took effect"));
-  done(answer);
+  if (trains) done(answer);
 }
 
 void CommandBoard::Ask(Answered done, Waiting CommandBoard::*queue, bool Wishes::*wish) {
   std::unique_lock<std::mutex> lock(mutex_);
-  if (closed_ || status_.phase == Phase::kDraining) {
+  if (Ends()) {
     lock.unlock();
     return done(IsEnding());
   }
@@ -76,8 +77,9 @@ void CommandBoard::Drain(Answered done) {
   Ask(std::move(done), &CommandBoard::draining_, &Wishes::drain);
 }
 
-Wishes CommandBoard::Current() const {
+Wishes CommandBoard::Current() {
   const std::lock_guard<std::mutex> lock(mutex_);
+  coming_ = wishes_;
   return wishes_;
 }
 
@@ -103,6 +105,7 @@ void CommandBoard::OnPaused() {
   std::unique_lock<std::mutex> lock(mutex_);
   status_.phase = Phase::kPaused;
   wishes_.pause = false;
+  coming_ = {};
   const Waiting waiting = std::exchange(pausing_, {});
   const Answer answer{status_.step, ""};
   lock.unlock();
@@ -113,6 +116,7 @@ void CommandBoard::OnResumed() {
   std::unique_lock<std::mutex> lock(mutex_);
   status_.phase = Phase::kTraining;
   wishes_.resume = false;
+  coming_ = {};
   const Waiting waiting = std::exchange(resuming_, {});
   const Answer answer{status_.step + 1, ""};
   lock.unlock();

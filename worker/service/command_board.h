@@ -54,18 +54,20 @@ class CommandBoard {
 
   // For the service. FAILED_PRECONDITION once the run is ending.
   RankStatus Status() const;
-  // Answered when the pause holds; at once if it holds already.
+  // Answered when the pause holds; at once if it holds already. Resumes that wait are overruled:
+  // they get ABORTED.
   void Pause(Answered done);
-  // Answered when training goes on; at once if nothing is paused. A pause that does not hold yet is
-  // taken back, and whoever asked for it gets ABORTED.
+  // Answered when training goes on; at once if nothing is paused. Pauses that wait are overruled:
+  // they get ABORTED, and what this rank has told the others already is undone when it has come.
   void Resume(Answered done);
   // Answered when a checkpoint is durable.
   void SaveCheckpoint(Answered done);
   // Answered when the end has begun.
   void Drain(Answered done);
 
-  // For the training thread.
-  Wishes Current() const;
+  // For the training thread. What stands in the wishes is what it tells the other ranks: unless the
+  // run ends, it comes before they are read again.
+  Wishes Current();
   // Returns at a wish, or after `timeout`; for a paused run.
   void AwaitWish(std::chrono::milliseconds timeout);
   void SetProgress(uint64_t step, uint64_t directive_version, const std::string& checkpoint);
@@ -81,11 +83,13 @@ class CommandBoard {
  private:
   using Waiting = std::vector<Answered>;
   void Ask(Answered done, Waiting CommandBoard::*queue, bool Wishes::*wish);
+  bool Ends() const { return closed_ || status_.phase == Phase::kDraining; }
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   RankStatus status_;
   Wishes wishes_;
+  Wishes coming_;  // As read last, until it has come: of pause and resume.
   bool closed_ = false;
   Waiting pausing_, resuming_, saving_, draining_;
 };

@@ -4,7 +4,9 @@
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
 
+#include <atomic>
 #include <chrono>
+#include <memory>
 #include <utility>
 
 #include "absl/strings/escaping.h"
@@ -42,6 +44,38 @@ grpc::Status ToGrpc(const absl::Status& status) {
   return {static_cast<grpc::StatusCode>(status.code()), std::string(status.message())};
 }
 
+// A call that the board answers, on any thread. Ends once: with that answer, or without it when the
+// client leaves or the server ends; what the board says after that goes nowhere.
+class Call final : public grpc::ServerUnaryReactor {
+ public:
+  // Lives until gRPC and the board are both done with it.
+  static std::shared_ptr<Call> Make() {
+    std::shared_ptr<Call> call(new Call);
+    call->self_ = call;
+    return call;
+  }
+  // `fill` writes the response of a success.
+  template <typename Fill>
+  Answered Then(Fill fill) {
+    return [call = self_, fill](const absl::StatusOr<Answer>& answer) {
+      if (call->ended_.exchange(true)) return;
+      if (answer.ok()) fill(*answer);
+      call->Finish(ToGrpc(answer.status()));
+    };
+  }
+  void End(const grpc::Status& status) {
+    if (!ended_.exchange(true)) Finish(status);
+  }
+
+ private:
+  Call() = default;
+  void OnCancel() override { End(grpc::Status::CANCELLED); }
+  void OnDone() override { const std::shared_ptr<Call> last = std::move(self_); }
+
+  std::atomic<bool> ended_ = false;
+  std::shared_ptr<Call> self_;
+};
+
 class Service final : public v1::Worker::CallbackService {
  public:
   explicit Service(CommandBoard* board) : board_(board) {}
@@ -66,57 +100,47 @@ class Service final : public v1::Worker::CallbackService {
   grpc::ServerUnaryReactor* Pause(grpc::CallbackServerContext* context,
                                   const v1::PauseRequest* request,
                                   v1::PauseResponse* response) override {
-    grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+    const std::shared_ptr<Call> call = Call::Make();
     if (request->reason().size() > kMaxReasonBytes) {
-      reactor->Finish({grpc::StatusCode::INVALID_ARGUMENT,
-                       absl::StrCat("reason has ", request->reason().size(),
-                                    " bytes, expected at most ", kMaxReasonBytes)});
-      return reactor;
+      call->End({grpc::StatusCode::INVALID_ARGUMENT,
+                 absl::StrCat("reason has ", request->reason().size(), " bytes, expected at most ",
+                              kMaxReasonBytes)});
+      return call.get();
     }
     spdlog::info("pause asked for by {}: '{}'", context->peer(), absl::CEscape(request->reason()));
-    board_->Pause(Then(reactor, [response](const Answer& a) { response->set_step(a.step); }));
-    return reactor;
+    board_->Pause(call->Then([response](const Answer& a) { response->set_step(a.step); }));
+    return call.get();
   }
 
   grpc::ServerUnaryReactor* Resume(grpc::CallbackServerContext* context, const v1::ResumeRequest*,
                                    v1::ResumeResponse* response) override {
-    grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
     spdlog::info("resume asked for by {}", context->peer());
-    board_->Resume(Then(reactor, [response](const Answer& a) { response->set_step(a.step); }));
-    return reactor;
+    const std::shared_ptr<Call> call = Call::Make();
+    board_->Resume(call->Then([response](const Answer& a) { response->set_step(a.step); }));
+    return call.get();
   }
 
   grpc::ServerUnaryReactor* SaveCheckpoint(grpc::CallbackServerContext* context,
                                            const v1::SaveCheckpointRequest*,
                                            v1::SaveCheckpointResponse* response) override {
-    grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
     spdlog::info("checkpoint asked for by {}", context->peer());
-    board_->SaveCheckpoint(Then(reactor, [response](const Answer& a) {
+    const std::shared_ptr<Call> call = Call::Make();
+    board_->SaveCheckpoint(call->Then([response](const Answer& a) {
       response->set_step(a.step);
       response->set_name(a.checkpoint);
     }));
-    return reactor;
+    return call.get();
   }
 
   grpc::ServerUnaryReactor* Drain(grpc::CallbackServerContext* context, const v1::DrainRequest*,
                                   v1::DrainResponse* response) override {
-    grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
     spdlog::info("drain asked for by {}", context->peer());
-    board_->Drain(Then(reactor, [response](const Answer& a) { response->set_last_step(a.step); }));
-    return reactor;
+    const std::shared_ptr<Call> call = Call::Make();
+    board_->Drain(call->Then([response](const Answer& a) { response->set_last_step(a.step); }));
+    return call.get();
   }
 
  private:
-  // Ends the call with the board's answer, which may come on any thread. The call's objects live
-  // until Finish, also if the client has gone away.
-  template <typename Fill>
-  static Answered Then(grpc::ServerUnaryReactor* reactor, Fill fill) {
-    return [reactor, fill](const absl::StatusOr<Answer>& answer) {
-      if (answer.ok()) fill(*answer);
-      reactor->Finish(ToGrpc(answer.status()));
-    };
-  }
-
   CommandBoard* const board_;
 };
 

@@ -22,7 +22,7 @@ class WorkerServer {
   // authentication. UNAVAILABLE if the port is taken.
   static absl::StatusOr<std::unique_ptr<WorkerServer>> Start(const std::string& listen,
                                                              int local_rank, CommandBoard* board);
-  // Answers what was answered by the board so far and ends.
+  // Gives calls that the board has not answered two seconds for it, then cancels them.
   ~WorkerServer();
 
   const HostPort& address() const { return address_; }

@@ -22,16 +22,19 @@
 namespace sluice::study {
 namespace {
 
-constexpr int64_t kFirstLookSteps = 24;          // More than the warm-up.
-constexpr double kCalibrationShare = 1.0 / 6.0;  // Of the seconds of a run.
+constexpr int64_t kLeastSteps = 24;              // More than the warm-up.
+constexpr double kCalibrationShare = 1.0 / 3.0;  // Of the seconds of a run.
+// Of a gated step to a dense one, before anything is measured: how long calibration takes depends
+// on it, and nothing else.
+constexpr double kGuessedRatio = 0.5;
 // If a run's seconds differ from dense's by more than this, the comparison is run again with
 // corrected step counts.
 constexpr double kMostMiss = 0.05;
-constexpr int kMostTries = 3;
+constexpr int kMostTries = 2;
 // Runs take turns, so many of them each: a machine's changes of speed then hit all alike.
-constexpr int kTurns = 24;
+constexpr int kTurns = 30;
 // Evaluations of a run on its way; they are not counted as training seconds.
-constexpr int64_t kCurvePoints = 3;
+constexpr int64_t kCurvePoints = 2;
 
 struct Arm {
   std::string name;
@@ -129,6 +132,8 @@ class Demo {
     if (!config_.fresh && std::filesystem::exists(pretrained_)) {
       std::cout << "pretrained model: " << pretrained_
                 << " (from an earlier demo; --fresh trains it anew)" << std::endl;
+      SLUICE_ASSIGN_OR_RETURN(const train::TrainReport report, ReadTrainReport(folder));
+      GuessSteps(report);
       return absl::OkStatus();
     }
     std::cout << "pretraining a vit_nano on Fashion-MNIST, " << config_.pretrain_steps << " steps"
@@ -142,7 +147,15 @@ class Demo {
                                    {"train.steps", std::to_string(config_.pretrain_steps)}});
     SLUICE_ASSIGN_OR_RETURN(const train::TrainReport report, RunTrain(folder, options));
     pretrained_ = report.checkpoint;
+    GuessSteps(report);
     return absl::OkStatus();
+  }
+
+  void GuessSteps(const train::TrainReport& pretraining) {
+    for (const Arm& arm : arms_) {
+      const bool dense = arm.name == arms_[0].name;
+      step_seconds_[arm.name] = pretraining.median_step_seconds * (dense ? 1.0 : kGuessedRatio);
+    }
   }
 
   TrainOptions ArmOptions(const Arm& arm, int64_t seed, int64_t steps,
@@ -159,21 +172,16 @@ class Demo {
     return options;
   }
 
-  // Seconds per step of every arm: first a rough look, then a part of the seconds of a run.
+  // Seconds per step of every arm, over a part of the seconds of a run.
   absl::Status Calibrate() {
-    for (const bool first_look : {true, false}) {
-      std::vector<TurnRun> runs;
-      for (const Arm& arm : arms_) {
-        const int64_t steps =
-            first_look ? kFirstLookSteps : StepsFor(arm, config_.seconds * kCalibrationShare);
-        TrainOptions options =
-            ArmOptions(arm, 0, steps, absl::StrCat("calibration-", arm.name, "-", steps));
-        options.push_back({"data.eval_subset", "first:64"});
-        runs.push_back(
-            {arm.name, Path(absl::StrCat("calibration/", arm.name)), Deduplicate(options)});
-      }
-      SLUICE_RETURN_IF_ERROR(Measure(runs, "calibration").status());
+    std::vector<TurnRun> runs;
+    for (const Arm& arm : arms_) {
+      const int64_t steps = StepsFor(arm, config_.seconds * kCalibrationShare);
+      TrainOptions options = ArmOptions(arm, 0, steps, "calibration-" + arm.name);
+      options.push_back({"data.eval_subset", "first:64"});
+      runs.push_back({arm.name, Path("calibration/" + arm.name), Deduplicate(options)});
     }
+    SLUICE_RETURN_IF_ERROR(Measure(runs, "calibration").status());
     for (const Arm& arm : arms_) {
       std::cout << absl::StrFormat("calibration: %-12s %.1f ms per step", arm.name,
                                    1e3 * step_seconds_[arm.name])
@@ -202,7 +210,7 @@ class Demo {
   }
 
   int64_t StepsFor(const Arm& arm, double seconds) const {
-    return std::max<int64_t>(kFirstLookSteps, std::llround(seconds / step_seconds_.at(arm.name)));
+    return std::max<int64_t>(kLeastSteps, std::llround(seconds / step_seconds_.at(arm.name)));
   }
 
   // The last value of a name wins; the command line takes each name once.

@@ -14,7 +14,7 @@ struct DemoConfig {
   std::string data_folder = "/usr/share/datasets/fashion-mnist";
   int64_t seeds = 1;
   int64_t nproc = 2;
-  double seconds = 36.0;  // Training seconds of every run of the comparison.
+  double seconds = 30.0;  // Training seconds of every run of the comparison.
   double rate = 0.25;
   int64_t images = 4000;       // Of the new domain, to train on.
   int64_t eval_images = 2000;  // Of the new domain, to test on.

@@ -131,7 +131,11 @@ absl::StatusOr<train::TrainReport> FinishTrain(TrainProcess& run) {
     return absl::AbortedError(
         absl::StrCat("training run in '", run.folder, "' ", status.ToString()));
   }
-  SLUICE_ASSIGN_OR_RETURN(const std::string text, ReadFile(ReportFile(run.folder)));
+  return ReadTrainReport(run.folder);
+}
+
+absl::StatusOr<train::TrainReport> ReadTrainReport(const std::string& folder) {
+  SLUICE_ASSIGN_OR_RETURN(const std::string text, ReadFile(ReportFile(folder)));
   return ParseReport(text);
 }
 

@@ -32,6 +32,9 @@ absl::StatusOr<train::TrainReport> FinishTrain(TrainProcess& run);
 // standard error.
 absl::StatusOr<train::TrainReport> RunTrain(const std::string& folder, const TrainOptions& options);
 
+// What a run in `folder` has reported.
+absl::StatusOr<train::TrainReport> ReadTrainReport(const std::string& folder);
+
 // The report that a run wrote. INVALID_ARGUMENT that names the key.
 absl::StatusOr<train::TrainReport> ParseReport(const std::string& json);
 
