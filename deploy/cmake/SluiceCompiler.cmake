@@ -11,6 +11,8 @@ endif()
 
 # The arithmetic that counts is in LibTorch and in kernels that vectorise by themselves: -O3 would only compile longer.
 set(CMAKE_CXX_FLAGS_RELEASE "-O2 -DNDEBUG")
+# For the sanitizers: enough for a stack trace, and quick to compile.
+set(CMAKE_CXX_FLAGS_SANITIZE "-O1 -g1")
 
 include(GNUInstallDirs)
 # Installed binaries find LibTorch (and NCCL) where they were linked from, as the ones in bin/ do.

@@ -29,7 +29,8 @@ absl::StatusOr<SidecarProcess> SidecarProcess::Start(const SidecarOptions& optio
                      .arguments = {"--listen", options.listen, "--http", "127.0.0.1:0", "--state",
                                    options.state, "--json", "-"},
                      .environment = {},
-                     .capture_stdout = true};
+                     .capture_stdout = true,
+                     .stderr_file = options.log};
   child.arguments.insert(child.arguments.end(), options.arguments.begin(), options.arguments.end());
   if (child.program.empty()) {
     SLUICE_ASSIGN_OR_RETURN(child.program, SiblingProgram("sluice-sidecar"));

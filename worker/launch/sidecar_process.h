@@ -18,6 +18,8 @@ struct SidecarOptions {
   std::string state{};
   // Where it serves gRPC; port 0 is any free one.
   std::string listen = "127.0.0.1:0";
+  // A file that its log is appended to; empty: the parent's standard error.
+  std::string log{};
   // Further flags.
   std::vector<std::string> arguments{};
   std::chrono::milliseconds start_timeout{10000};

@@ -15,7 +15,7 @@ struct DemoConfig {
   int64_t seeds = 1;
   int64_t nproc = 2;
   double seconds = 30.0;  // Training seconds of every run of the comparison.
-  double rate = 0.25;
+  double rate = 0.15;
   int64_t images = 4000;       // Of the new domain, to train on.
   int64_t eval_images = 2000;  // Of the new domain, to test on.
   int64_t pretrain_steps = 200;
