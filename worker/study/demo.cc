@@ -160,7 +160,8 @@ class Demo {
   void GuessSteps(const train::TrainReport& pretraining) {
     for (const Arm& arm : arms_) {
       const bool dense = arm.name == arms_[0].name;
-      step_seconds_[arm.name] = pretraining.median_step_seconds * (dense ? 1.0 : kGuessedOverhead + config_.rate);
+      step_seconds_[arm.name] =
+          pretraining.median_step_seconds * (dense ? 1.0 : kGuessedOverhead + config_.rate);
     }
   }
 
