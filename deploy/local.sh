@@ -152,7 +152,7 @@ build() {
 }
 
 run_demo() {
-  build cpu sluice-worker sluice-sidecar
+  build cpu sluice-worker sluice-sidecar sluicectl
   exec build/cpu/bin/sluice-worker demo --output build/demo "$@"
 }
 
