@@ -113,6 +113,9 @@ absl::Status CheckWorker(const Arguments& result) {
   if (result.worker.empty()) return Missing("ADDRESS", place);
   const absl::StatusOr<HostPort> address = ParseHostPort(result.worker);
   if (!address.ok() || address->port == 0) return Invalid("ADDRESS", result.worker, place);
+  if (!result.reason.empty() && result.action != "pause") {
+    return Invalid("reason", result.reason, "none: only a pause has one");
+  }
   return CheckReason(result.reason);
 }
 
@@ -138,7 +141,8 @@ absl::Status CheckHistory(const Texts& texts, Arguments& result) {
 
 absl::Status CheckShared(const Texts& texts, Arguments& result) {
   const absl::StatusOr<HostPort> address = ParseHostPort(result.sidecar);
-  if (!address.ok() || address->port == 0) {
+  // `worker` asks no sidecar; where it is used, SLUICE_SIDECAR may be the worker's own `spawn`.
+  if (result.command != "worker" && (!address.ok() || address->port == 0)) {
     return Invalid("sidecar", result.sidecar,
                    "HOST:PORT with a port from 1 to 65535" + texts.sidecar_origin);
   }

@@ -105,7 +105,6 @@ void CommandBoard::OnPaused() {
   std::unique_lock<std::mutex> lock(mutex_);
   status_.phase = Phase::kPaused;
   wishes_.pause = false;
-  coming_ = {};
   const Waiting waiting = std::exchange(pausing_, {});
   const Answer answer{status_.step, ""};
   lock.unlock();

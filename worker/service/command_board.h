@@ -89,7 +89,7 @@ class CommandBoard {
   std::condition_variable changed_;
   RankStatus status_;
   Wishes wishes_;
-  Wishes coming_;  // As read last, until it has come: of pause and resume.
+  Wishes coming_;  // As read last: a pause counts until it holds, a resume until training goes on.
   bool closed_ = false;
   Waiting pausing_, resuming_, saving_, draining_;
 };

@@ -144,11 +144,10 @@ class Service final : public v1::Worker::CallbackService {
   CommandBoard* const board_;
 };
 
-// By number: a name may lead anywhere.
 bool IsLoopback(const std::string& host) {
   in_addr v4{};
   if (::inet_pton(AF_INET, host.c_str(), &v4) == 1) return (ntohl(v4.s_addr) >> 24) == 127;
-  return host == "localhost" || host == "::1";
+  return host == "::1";
 }
 
 absl::StatusOr<HostPort> Place(const std::string& listen, int local_rank) {
@@ -156,6 +155,8 @@ absl::StatusOr<HostPort> Place(const std::string& listen, int local_rank) {
   if (listen != "auto") {
     SLUICE_ASSIGN_OR_RETURN(place, ParseHostPort(listen));
   }
+  // gRPC is given numbers only: a name may lead anywhere.
+  if (place.host == "localhost") place.host = "127.0.0.1";
   if (!IsLoopback(place.host)) {
     return absl::InvalidArgumentError(
         absl::StrCat("worker.listen is '", listen, "', expected an address of this machine's ",

@@ -60,6 +60,30 @@ TEST_F(CtlArguments, DefaultsAndEveryOption) {
   EXPECT_EQ(read_.reason, "w\xc3\xa4r");
 }
 
+TEST_F(CtlArguments, EveryActionOfAWorker) {
+  for (const std::string& action : WorkerActions()) {
+    ASSERT_TRUE(Parse({"worker", action, "127.0.0.1:50560", "--json"}).ok());
+    EXPECT_EQ(read_.command, "worker");
+    EXPECT_EQ(read_.action, action);
+    EXPECT_EQ(read_.worker, "127.0.0.1:50560");
+    EXPECT_EQ(read_.reason, "");
+    EXPECT_TRUE(read_.json);
+  }
+  const std::string longest(256, 'x');
+  ASSERT_TRUE(Parse({"worker", "pause", "[::1]:7", "--reason", longest}).ok());
+  EXPECT_EQ(read_.worker, "[::1]:7");
+  EXPECT_EQ(read_.reason, longest);
+}
+
+TEST_F(CtlArguments, AWorkerIsAskedWhateverTheSidecar) {
+  // In the worker's own environment this may be `spawn` or `off`.
+  ::setenv("SLUICE_SIDECAR", "off", 1);
+  EXPECT_TRUE(Parse({"worker", "status", "h:1"}).ok());
+  EXPECT_TRUE(SaysInvalid(Parse({"runs"}), {"sidecar is 'off'"}));
+  ::setenv("SLUICE_TIMEOUT", "soon", 1);
+  EXPECT_TRUE(SaysInvalid(Parse({"worker", "status", "h:1"}), {"timeout is 'soon'"}));
+}
+
 TEST_F(CtlArguments, SharedOptionsMayFollowTheCommand) {
   ASSERT_TRUE(Parse({"get", "a", "--json", "--sidecar", "h:1"}).ok());
   EXPECT_TRUE(read_.json);
@@ -87,7 +111,8 @@ TEST_F(CtlArguments, FlagsWinOverTheEnvironment) {
 }
 
 TEST_F(CtlArguments, ErrorsNameTheThingTheValueAndWhatWasExpected) {
-  const std::string commands = "expected one of runs, get, watch, history, set-threshold";
+  const std::string commands = "expected one of runs, get, watch, history, set-threshold, worker";
+  const std::string actions = "expected one of status, pause, resume, checkpoint, drain";
   const std::string long_reason(257, 'x');
   const std::vector<std::string> set = {"set-threshold", "a", "--layer", "2", "--threshold"};
   const auto with = [](std::vector<std::string> base, const std::vector<std::string>& more) {
@@ -125,6 +150,20 @@ TEST_F(CtlArguments, ErrorsNameTheThingTheValueAndWhatWasExpected) {
       {with(set, {"inf"}), {"threshold is 'inf'"}},
       {with(set, {"0.5", "--reason", long_reason}), {"reason is 'xxx", "at most 256 bytes"}},
       {with(set, {"0.5", "--reason", "\xff"}), {"reason is '\\377'", "UTF-8"}},
+      {{"worker"}, {"ACTION is missing", actions}},
+      {{"worker", "stop", "h:1"}, {"ACTION is 'stop'", actions}},
+      {{"worker", "h:1", "pause"}, {"ACTION is 'h:1'", actions}},
+      {{"worker", "", "h:1"}, {"ACTION is missing"}},
+      {{"worker", "pause"}, {"ADDRESS is missing", "HOST:PORT"}},
+      {{"worker", "pause", "here"}, {"ADDRESS is 'here'", "HOST:PORT", "service.rank0"}},
+      {{"worker", "pause", "h:0"}, {"ADDRESS is 'h:0'"}},
+      {{"worker", "pause", "h:65536"}, {"ADDRESS is 'h:65536'"}},
+      {{"worker", "pause", "a\n:1"}, {"ADDRESS is 'a\\n:1'"}},
+      {{"worker", "pause", "h:1", "h:2"}, {"argument 'h:2' is unknown", "sluicectl worker --help"}},
+      {{"worker", "pause", "h:1", "--count", "1"}, {"argument '--count' is unknown"}},
+      {{"worker", "pause", "h:1", "--reason", long_reason}, {"reason is 'xxx", "at most 256"}},
+      {{"worker", "pause", "h:1", "--reason", "\xff"}, {"reason is '\\377'", "UTF-8"}},
+      {{"worker", "drain", "h:1", "--reason", "x"}, {"reason is 'x', expected none", "pause"}},
   };
   for (const auto& one : cases) {
     const absl::Status status = Parse(one.arguments);
@@ -145,6 +184,8 @@ TEST_F(CtlArguments, HelpAndVersionArePrinted) {
   for (const std::string& name : CommandNames()) EXPECT_THAT(help, HasSubstr(name));
   EXPECT_THAT(help, HasSubstr("SLUICE_SIDECAR"));
   EXPECT_THAT(printed({"history", "--help"}), HasSubstr("--first_step"));
+  const std::string of_worker = printed({"worker", "--help"});
+  for (const std::string& action : WorkerActions()) EXPECT_THAT(of_worker, HasSubstr(action));
 }
 
 }  // namespace

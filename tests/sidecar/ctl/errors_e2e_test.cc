@@ -2,15 +2,11 @@
 #include <gmock/gmock.h>
 #include <signal.h>
 
-#include <algorithm>
-
+#include "tests/sidecar/ctl/expect_error.h"
 #include "tests/sidecar/ctl/live_sidecar.h"
 
 namespace sluice::ctl {
 namespace {
-
-using ::testing::HasSubstr;
-using ::testing::StartsWith;
 
 const std::vector<std::vector<std::string>>& EveryCommand() {
   static const auto* const commands = new std::vector<std::vector<std::string>>{
@@ -20,14 +16,6 @@ const std::vector<std::vector<std::string>>& EveryCommand() {
       {"history", "a"},
       {"set-threshold", "a", "--layer", "2", "--threshold", "0.5"}};
   return *commands;
-}
-
-void ExpectError(const Finished& done, int code, const std::string& says) {
-  EXPECT_EQ(done.code, code) << done.err;
-  EXPECT_EQ(done.out, "");
-  EXPECT_EQ(std::count(done.err.begin(), done.err.end(), '\n'), 1) << done.err;
-  EXPECT_THAT(done.err, StartsWith("sluicectl"));
-  EXPECT_THAT(done.err, HasSubstr(says));
 }
 
 using CtlErrors = LiveSidecar;

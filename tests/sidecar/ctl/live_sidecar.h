@@ -1,6 +1,5 @@
 #pragma once
 
-#include <google/protobuf/util/json_util.h>
 #include <gtest/gtest.h>
 
 #include <chrono>
@@ -12,6 +11,7 @@
 #include <vector>
 
 #include "sluice/v1/runs.grpc.pb.h"
+#include "tests/sidecar/ctl/from_json.h"
 #include "tests/sidecar/ctl/program.h"
 #include "tests/sidecar/testing/fakes.h"
 #include "tests/sidecar/testing/rank_client.h"
@@ -68,15 +68,6 @@ class LiveSidecar : public ::testing::Test {
   }
   Finished Ctl(std::vector<std::string> arguments) const {
     return RunCtl(With(std::move(arguments)));
-  }
-  // The output must be one line of JSON that is a `Message` and nothing else.
-  template <typename Message>
-  static Message FromJson(const std::string& text) {
-    EXPECT_EQ(text.find('\n'), text.size() - 1) << text;
-    Message message;
-    const auto status = google::protobuf::util::JsonStringToMessage(text, &message);
-    EXPECT_TRUE(status.ok()) << status.ToString() << ": " << text;
-    return message;
   }
   std::unique_ptr<v1::Runs::Stub> Runs() const {
     return v1::Runs::NewStub(
