@@ -14,6 +14,7 @@
 #include "common/status.h"
 #include "worker/launch/sidecar_process.h"
 #include "worker/model/vit_config.h"
+#include "worker/study/arms.h"
 #include "worker/study/chart.h"
 #include "worker/study/summary.h"
 #include "worker/study/train_run.h"
@@ -35,50 +36,6 @@ constexpr int kMostTries = 2;
 constexpr int kTurns = 30;
 // Evaluations of a run on its way; they are not counted as training seconds.
 constexpr int64_t kCurvePoints = 2;
-
-struct Arm {
-  std::string name;
-  TrainOptions options;
-};
-
-std::string Number(double value) { return absl::StrFormat("%g", value); }
-
-// An image's activation rate stays within this of the rate asked for: what a step costs then does
-// not depend on where the threshold stands, so a run takes the seconds that the calibration
-// foresaw.
-constexpr double kRateSlack = 0.02;
-
-// The head's logits stand after this block; early, because blocks up to it see every token.
-constexpr char kGateLayer[] = "1";
-
-std::vector<Arm> MakeArms(double rate) {
-  std::vector<Arm> arms = {{"dense",
-                            {{"gate.mode", "dense"},
-                             {"gate.scorer", "information"},
-                             {"gate.policy", "budget"},
-                             {"gate.rate", Number(rate)}}}};
-  // At random by a threshold that the sidecar steers towards the rate; floor and ceiling bound what
-  // an image may cost meanwhile.
-  arms.push_back({"random",
-                  {{"gate.mode", "compact"},
-                   {"gate.scorer", "random"},
-                   {"gate.policy", "threshold"},
-                   {"gate.threshold", Number(1.0 - rate)},
-                   {"gate.rate", Number(rate)},
-                   {"gate.floor", Number(std::max(0.0, rate - kRateSlack))},
-                   {"gate.ceiling", Number(rate + kRateSlack)}}});
-  // By content, drawn with probability by score: always taking the highest scores leaves patches
-  // that are never learnt from, and costs accuracy (README, measured figures).
-  for (const auto& [name, scorer] :
-       {std::pair{"entropy", "head"}, {"information", "information"}}) {
-    arms.push_back({name,
-                    {{"gate.mode", "compact"},
-                     {"gate.scorer", scorer},
-                     {"gate.policy", "sample"},
-                     {"gate.rate", Number(rate)}}});
-  }
-  return arms;
-}
 
 // The whole comparison.
 class Demo {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstring>
 #include <filesystem>
 
 #include "absl/strings/str_cat.h"
@@ -12,6 +11,7 @@
 #include "worker/data/sampler.h"
 #include "worker/dist/fault.h"
 #include "worker/train/evaluate.h"
+#include "worker/train/work_done.h"
 
 namespace sluice::train {
 namespace {
@@ -28,33 +28,6 @@ double Median(std::vector<double> values) {
   if (values.empty()) return 0.0;
   std::nth_element(values.begin(), values.begin() + values.size() / 2, values.end());
   return values[values.size() / 2];
-}
-
-// Every rank's counters on every rank.
-absl::StatusOr<std::vector<Counters>> GatherCounters(dist::Group& group, const Counters& counters) {
-  if (group.size() == 1) return std::vector<Counters>{counters};
-  torch::Tensor bytes = torch::empty({static_cast<int64_t>(sizeof(Counters))}, torch::kByte);
-  std::memcpy(bytes.data_ptr(), &counters, sizeof(Counters));
-  SLUICE_ASSIGN_OR_RETURN(const std::vector<torch::Tensor> all, group.Gather(bytes));
-  std::vector<Counters> result(all.size());
-  for (size_t r = 0; r < all.size(); ++r) {
-    std::memcpy(static_cast<void*>(&result[r]), all[r].data_ptr(), sizeof(Counters));
-  }
-  return result;
-}
-
-WorkDone Total(const std::vector<Counters>& ranks) {
-  WorkDone work;
-  for (const Counters& c : ranks) {
-    work.steps = std::max(work.steps, c.steps);
-    work.images_open += c.images_open;
-    work.images_skipped += c.images_skipped;
-    if (c.layer_count == 0) continue;
-    const LayerCounters& last = c.layers[c.layer_count - 1];
-    work.tokens_open += last.tokens_open;
-    work.tokens_closed += last.tokens_closed;
-  }
-  return work;
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "tests/common/says.h"
+#include "tests/worker/service/board.h"
 #include "tests/worker/service/reply.h"
 
 namespace sluice::service {
@@ -16,41 +17,6 @@ using absl::StatusCode;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 using std::chrono::steady_clock;
-
-// A run that has finished step 7. The test plays the training thread.
-class Board : public ::testing::Test {
- protected:
-  Board() {
-    board_.SetProgress(7, 3, "");
-    board_.SetPhase(Phase::kTraining);
-  }
-  Reply Pause() { return Ask(&CommandBoard::Pause); }
-  Reply Resume() { return Ask(&CommandBoard::Resume); }
-  Reply Save() { return Ask(&CommandBoard::SaveCheckpoint); }
-  Reply Drain() { return Ask(&CommandBoard::Drain); }
-  Reply Ask(void (CommandBoard::*what)(Answered)) {
-    const Reply reply;
-    (board_.*what)(reply.handle());
-    return reply;
-  }
-  // A success with this step and checkpoint, given once.
-  static ::testing::AssertionResult Told(const Reply& reply, uint64_t step,
-                                         const std::string& checkpoint = "") {
-    const absl::StatusOr<Answer> answer = reply.only();
-    if (!answer.ok()) return ::testing::AssertionFailure() << answer.status();
-    if (answer->step == step && answer->checkpoint == checkpoint) {
-      return ::testing::AssertionSuccess();
-    }
-    return ::testing::AssertionFailure()
-           << "step " << answer->step << ", checkpoint '" << answer->checkpoint << "'";
-  }
-  static ::testing::AssertionResult Refused(const Reply& reply, StatusCode code,
-                                            const std::string& says) {
-    return Says(reply.only().status(), code, {says});
-  }
-
-  CommandBoard board_{RankStatus{"a", 1, 2, Phase::kStarting, 0, 100, 0, ""}};
-};
 
 TEST_F(Board, ShowsWhatItWasToldLast) {
   board_.SetProgress(8, 4, "checkpoint-5.safetensors");
@@ -199,147 +165,6 @@ TEST_F(Board, WhatHasComeIsNotOnItsWay) {
   board_.OnPaused();
   Resume();
   EXPECT_TRUE(Told(Pause(), 7));
-}
-
-TEST_F(Board, ACheckpointIsAnsweredWithItsName) {
-  const Reply first = Save();
-  const Reply second = Save();
-  EXPECT_TRUE(board_.Current().checkpoint);
-  board_.SetProgress(8, 3, "");
-  EXPECT_EQ(first.count() + second.count(), 0u);
-  board_.OnCheckpoint("checkpoint-8.safetensors");
-  EXPECT_TRUE(Told(first, 8, "checkpoint-8.safetensors"));
-  EXPECT_TRUE(Told(second, 8, "checkpoint-8.safetensors"));
-  EXPECT_EQ(board_.Status().checkpoint, "checkpoint-8.safetensors");
-  EXPECT_FALSE(board_.Current().any());
-  const Reply third = Save();  // Each wants one of its own.
-  EXPECT_EQ(third.count(), 0u);
-  EXPECT_TRUE(board_.Current().checkpoint);
-}
-
-TEST_F(Board, ACheckpointOfAPausedRunLeavesItPaused) {
-  board_.OnPaused();
-  const Reply save = Save();
-  EXPECT_TRUE(board_.Current().checkpoint);
-  board_.OnCheckpoint("c");
-  EXPECT_TRUE(Told(save, 7, "c"));
-  EXPECT_EQ(board_.Status().phase, Phase::kPaused);
-}
-
-TEST_F(Board, ADrainIsAnsweredWhenTheEndHasBegun) {
-  const Reply drain = Drain();
-  EXPECT_TRUE(board_.Current().drain);
-  EXPECT_EQ(drain.count(), 0u);
-  board_.SetProgress(8, 3, "");
-  board_.OnDraining();
-  EXPECT_TRUE(Told(drain, 8));
-  EXPECT_EQ(board_.Status().phase, Phase::kDraining);
-  EXPECT_FALSE(board_.Current().drain);
-}
-
-TEST_F(Board, EachEventAnswersItsOwn) {
-  board_.OnPaused();
-  const Reply resume = Resume();
-  const Reply save = Save();
-  const Reply drain = Drain();
-  board_.OnCheckpoint("c");
-  EXPECT_EQ(save.count(), 1u);
-  EXPECT_EQ(resume.count() + drain.count(), 0u);
-  board_.OnResumed();
-  EXPECT_EQ(resume.count(), 1u);
-  EXPECT_EQ(drain.count(), 0u);
-  const Reply pause = Pause();
-  board_.OnDraining();
-  EXPECT_EQ(drain.count(), 1u);
-  EXPECT_EQ(pause.count(), 0u);  // Its end is Close.
-  board_.Close();
-  EXPECT_TRUE(Refused(pause, StatusCode::kUnavailable, "the run has ended"));
-  for (const Reply& reply : {resume, save, drain}) EXPECT_EQ(reply.count(), 1u);
-}
-
-TEST_F(Board, ARunThatEndsTakesNoRequest) {
-  board_.OnDraining();
-  for (const Reply& reply : {Pause(), Resume(), Save(), Drain()}) {
-    EXPECT_TRUE(Refused(reply, StatusCode::kFailedPrecondition, "the run is ending"));
-  }
-  EXPECT_FALSE(board_.Current().any());
-  EXPECT_EQ(board_.Status().step, 7u);
-}
-
-TEST_F(Board, AClosedBoardTakesNoRequest) {
-  board_.Close();
-  for (const Reply& reply : {Pause(), Resume(), Save(), Drain()}) {
-    EXPECT_TRUE(Refused(reply, StatusCode::kFailedPrecondition, "the run is ending"));
-  }
-  EXPECT_FALSE(board_.Current().any());
-}
-
-TEST_F(Board, CloseAnswersWhoeverWaits) {
-  const std::vector<Reply> training = {Pause(), Save(), Drain()};
-  board_.Close();
-  board_.Close();
-  for (const Reply& reply : training) {
-    EXPECT_TRUE(Refused(reply, StatusCode::kUnavailable, "the run has ended"));
-  }
-  EXPECT_FALSE(board_.Current().any());
-}
-
-TEST(BoardsEnd, AnswersWhoeverWaits) {
-  const Reply resume;
-  {
-    CommandBoard board{RankStatus()};
-    board.OnPaused();
-    board.Resume(resume.handle());
-    EXPECT_EQ(resume.count(), 0u);
-  }
-  EXPECT_TRUE(Says(resume.only().status(), StatusCode::kUnavailable, {"the run has ended"}));
-}
-
-// An answer comes without the lock: whoever gets it may ask again.
-TEST_F(Board, AnAnswerMayAskAgain) {
-  const Reply resume;
-  board_.Pause([&](const absl::StatusOr<Answer>&) { board_.Resume(resume.handle()); });
-  board_.OnPaused();
-  EXPECT_EQ(resume.count(), 0u);
-  EXPECT_TRUE(board_.Current().resume);
-  board_.OnResumed();
-  EXPECT_TRUE(Told(resume, 8));
-  const Reply late;
-  board_.Drain([&](const absl::StatusOr<Answer>&) { board_.Pause(late.handle()); });
-  board_.Close();
-  EXPECT_TRUE(Refused(late, StatusCode::kFailedPrecondition, "the run is ending"));
-}
-
-TEST_F(Board, AwaitWishReturnsAtItsTimeout) {
-  board_.OnPaused();
-  const auto start = steady_clock::now();
-  board_.AwaitWish(milliseconds(30));
-  EXPECT_GE(steady_clock::now() - start, milliseconds(30));
-}
-
-TEST_F(Board, AwaitWishReturnsAtAWishThatStands) {
-  Save();
-  const auto start = steady_clock::now();
-  board_.AwaitWish(seconds(60));
-  EXPECT_LT(steady_clock::now() - start, seconds(30));
-}
-
-TEST_F(Board, AwaitWishReturnsAtEachWish) {
-  for (const auto ask : {&CommandBoard::Pause, &CommandBoard::Resume, &CommandBoard::SaveCheckpoint,
-                         &CommandBoard::Drain}) {
-    CommandBoard board{RankStatus()};
-    if (ask == &CommandBoard::Resume) board.OnPaused();
-    std::promise<void> waits;
-    auto waiter = std::async(std::launch::async, [&] {
-      waits.set_value();
-      board.AwaitWish(seconds(20));
-    });
-    waits.get_future().wait();
-    // Most likely it waits by now; if not, it finds the wish.
-    std::this_thread::sleep_for(milliseconds(5));
-    (board.*ask)(Reply().handle());
-    EXPECT_EQ(waiter.wait_for(seconds(10)), std::future_status::ready);
-  }
 }
 
 }  // namespace
