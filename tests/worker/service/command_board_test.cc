@@ -1,6 +1,5 @@
 #include "worker/service/command_board.h"
 
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <future>
