@@ -101,59 +101,63 @@ void CommandBoard::SetPhase(Phase phase) {
   status_.phase = phase;
 }
 
-void CommandBoard::OnPaused() {
+template <typename Change>
+void CommandBoard::Settle(Waiting CommandBoard::*queue, bool Wishes::*wish, Change change) {
   std::unique_lock<std::mutex> lock(mutex_);
-  status_.phase = Phase::kPaused;
-  wishes_.pause = false;
-  const Waiting waiting = std::exchange(pausing_, {});
-  const Answer answer{status_.step, ""};
+  const Answer answer = change();
+  wishes_.*wish = false;
+  const Waiting waiting = std::exchange(this->*queue, {});
   lock.unlock();
   TellAll(waiting, answer);
+}
+
+void CommandBoard::OnPaused() {
+  Settle(&CommandBoard::pausing_, &Wishes::pause, [this] {
+    status_.phase = Phase::kPaused;
+    return Answer{status_.step, ""};
+  });
 }
 
 void CommandBoard::OnResumed() {
-  std::unique_lock<std::mutex> lock(mutex_);
-  status_.phase = Phase::kTraining;
-  wishes_.resume = false;
-  coming_ = {};
-  const Waiting waiting = std::exchange(resuming_, {});
-  const Answer answer{status_.step + 1, ""};
-  lock.unlock();
-  TellAll(waiting, answer);
+  Settle(&CommandBoard::resuming_, &Wishes::resume, [this] {
+    status_.phase = Phase::kTraining;
+    coming_ = {};
+    return Answer{status_.step + 1, ""};
+  });
 }
 
 void CommandBoard::OnCheckpoint(const std::string& name) {
-  std::unique_lock<std::mutex> lock(mutex_);
-  status_.checkpoint = name;
-  wishes_.checkpoint = false;
-  const Waiting waiting = std::exchange(saving_, {});
-  const Answer answer{status_.step, name};
-  lock.unlock();
-  TellAll(waiting, answer);
+  Settle(&CommandBoard::saving_, &Wishes::checkpoint, [&] {
+    status_.checkpoint = name;
+    return Answer{status_.step, name};
+  });
 }
 
 void CommandBoard::OnDraining() {
-  std::unique_lock<std::mutex> lock(mutex_);
-  status_.phase = Phase::kDraining;
-  wishes_.drain = false;
-  const Waiting waiting = std::exchange(draining_, {});
-  const Answer answer{status_.step, ""};
-  lock.unlock();
-  TellAll(waiting, answer);
+  Settle(&CommandBoard::draining_, &Wishes::drain, [this] {
+    status_.phase = Phase::kDraining;
+    return Answer{status_.step, ""};
+  });
+  TellRest(IsEnding());
 }
 
-void CommandBoard::Close() {
+void CommandBoard::TellRest(const absl::Status& why) {
   std::unique_lock<std::mutex> lock(mutex_);
-  closed_ = true;
   wishes_ = {};
   std::vector<Waiting> left;
   for (Waiting* queue : {&pausing_, &resuming_, &saving_, &draining_}) {
     left.push_back(std::exchange(*queue, {}));
   }
   lock.unlock();
-  for (const Waiting& waiting : left) {
-    TellAll(waiting, absl::UnavailableError("the run has ended"));
+  for (const Waiting& waiting : left) TellAll(waiting, why);
+}
+
+void CommandBoard::Close() {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    closed_ = true;
   }
+  TellRest(absl::UnavailableError("the run has ended"));
 }
 
 }  // namespace sluice::service

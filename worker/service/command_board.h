@@ -48,12 +48,15 @@ using Answered = std::function<void(absl::StatusOr<Answer>)>;
 // once, on the thread that brings them about, without the lock.
 class CommandBoard {
  public:
-  explicit CommandBoard(RankStatus status) : status_(std::move(status)) {}
+  // `paused`: the run pauses before its first step, and a resume until then is meant for that.
+  explicit CommandBoard(RankStatus status, bool paused = false) : status_(std::move(status)) {
+    coming_.pause = paused;
+  }
   // Whoever still waits gets UNAVAILABLE.
   ~CommandBoard() { Close(); }
 
-  // For the service. FAILED_PRECONDITION once the run is ending.
   RankStatus Status() const;
+  // For the service. FAILED_PRECONDITION once the run is ending.
   // Answered when the pause holds; at once if it holds already. Resumes that wait are overruled:
   // they get ABORTED.
   void Pause(Answered done);
@@ -76,6 +79,7 @@ class CommandBoard {
   void OnPaused();
   void OnResumed();
   void OnCheckpoint(const std::string& name);
+  // Whoever waits for something else than the end gets FAILED_PRECONDITION.
   void OnDraining();
   // The run has ended: no request is taken any more.
   void Close();
@@ -83,6 +87,10 @@ class CommandBoard {
  private:
   using Waiting = std::vector<Answered>;
   void Ask(Answered done, Waiting CommandBoard::*queue, bool Wishes::*wish);
+  // Changes the state by `change`, whose answer goes to whoever waits in `queue`.
+  template <typename Change>
+  void Settle(Waiting CommandBoard::*queue, bool Wishes::*wish, Change change);
+  void TellRest(const absl::Status& why);
   bool Ends() const { return closed_ || status_.phase == Phase::kDraining; }
 
   mutable std::mutex mutex_;

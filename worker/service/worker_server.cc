@@ -1,6 +1,7 @@
 #include "worker/service/worker_server.h"
 
 #include <arpa/inet.h>
+#include <grpc/support/log.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
 
@@ -38,6 +39,9 @@ v1::Phase ToWire(Phase phase) {
   }
   return v1::PHASE_UNSPECIFIED;
 }
+
+// gRPC's own lines go to our log, where they are details: a port that is taken is said once, by us.
+void LogGrpc(gpr_log_func_args* args) { spdlog::debug("grpc: {}", args->message); }
 
 // absl's and gRPC's codes are the same numbers.
 grpc::Status ToGrpc(const absl::Status& status) {
@@ -100,47 +104,52 @@ class Service final : public v1::Worker::CallbackService {
   grpc::ServerUnaryReactor* Pause(grpc::CallbackServerContext* context,
                                   const v1::PauseRequest* request,
                                   v1::PauseResponse* response) override {
-    const std::shared_ptr<Call> call = Call::Make();
     if (request->reason().size() > kMaxReasonBytes) {
+      const std::shared_ptr<Call> call = Call::Make();
       call->End({grpc::StatusCode::INVALID_ARGUMENT,
                  absl::StrCat("reason has ", request->reason().size(), " bytes, expected at most ",
                               kMaxReasonBytes)});
       return call.get();
     }
-    spdlog::info("pause asked for by {}: '{}'", context->peer(), absl::CEscape(request->reason()));
-    board_->Pause(call->Then([response](const Answer& a) { response->set_step(a.step); }));
-    return call.get();
+    return Ask(
+        context, "pause", &CommandBoard::Pause,
+        [response](const Answer& a) { response->set_step(a.step); },
+        absl::StrCat(": '", absl::CEscape(request->reason()), "'"));
   }
 
   grpc::ServerUnaryReactor* Resume(grpc::CallbackServerContext* context, const v1::ResumeRequest*,
                                    v1::ResumeResponse* response) override {
-    spdlog::info("resume asked for by {}", context->peer());
-    const std::shared_ptr<Call> call = Call::Make();
-    board_->Resume(call->Then([response](const Answer& a) { response->set_step(a.step); }));
-    return call.get();
+    return Ask(context, "resume", &CommandBoard::Resume,
+               [response](const Answer& a) { response->set_step(a.step); });
   }
 
   grpc::ServerUnaryReactor* SaveCheckpoint(grpc::CallbackServerContext* context,
                                            const v1::SaveCheckpointRequest*,
                                            v1::SaveCheckpointResponse* response) override {
-    spdlog::info("checkpoint asked for by {}", context->peer());
-    const std::shared_ptr<Call> call = Call::Make();
-    board_->SaveCheckpoint(call->Then([response](const Answer& a) {
+    return Ask(context, "checkpoint", &CommandBoard::SaveCheckpoint, [response](const Answer& a) {
       response->set_step(a.step);
       response->set_name(a.checkpoint);
-    }));
-    return call.get();
+    });
   }
 
   grpc::ServerUnaryReactor* Drain(grpc::CallbackServerContext* context, const v1::DrainRequest*,
                                   v1::DrainResponse* response) override {
-    spdlog::info("drain asked for by {}", context->peer());
-    const std::shared_ptr<Call> call = Call::Make();
-    board_->Drain(call->Then([response](const Answer& a) { response->set_last_step(a.step); }));
-    return call.get();
+    return Ask(context, "drain", &CommandBoard::Drain,
+               [response](const Answer& a) { response->set_last_step(a.step); });
   }
 
  private:
+  // Puts a request on the board; `fill` writes the response of a success.
+  template <typename Fill>
+  grpc::ServerUnaryReactor* Ask(grpc::CallbackServerContext* context, const std::string& what,
+                                void (CommandBoard::*request)(Answered), Fill fill,
+                                const std::string& detail = "") {
+    spdlog::info("{} asked for by {}{}", what, context->peer(), detail);
+    const std::shared_ptr<Call> call = Call::Make();
+    (board_->*request)(call->Then(fill));
+    return call.get();
+  }
+
   CommandBoard* const board_;
 };
 
@@ -207,6 +216,7 @@ absl::StatusOr<std::unique_ptr<WorkerServer>> WorkerServer::Start(const std::str
                                                                   int local_rank,
                                                                   CommandBoard* board) {
   SLUICE_ASSIGN_OR_RETURN(HostPort place, Place(listen, local_rank));
+  gpr_set_log_function(LogGrpc);
   grpc::EnableDefaultHealthCheckService(true);
   std::unique_ptr<WorkerServer> result(new WorkerServer);
   result->server_ = std::make_unique<Server>(board);

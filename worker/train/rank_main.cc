@@ -138,7 +138,7 @@ class Rank {
     status.rank = static_cast<uint32_t>(group_->rank());
     status.world_size = static_cast<uint32_t>(group_->size());
     status.total_steps = static_cast<uint64_t>(config_.train.steps);
-    board_ = std::make_unique<service::CommandBoard>(status);
+    board_ = std::make_unique<service::CommandBoard>(status, config_.paused);
     if (config_.listen == "off") return absl::OkStatus();
     SLUICE_ASSIGN_OR_RETURN(
         server_, service::WorkerServer::Start(config_.listen, env_.local_rank, board_.get()));

@@ -67,10 +67,21 @@ TEST_F(Board, EachEventAnswersItsOwn) {
   const Reply pause = Pause();
   board_.OnDraining();
   EXPECT_EQ(drain.count(), 1u);
-  EXPECT_EQ(pause.count(), 0u);  // Its end is Close.
+  EXPECT_TRUE(Refused(pause, StatusCode::kFailedPrecondition, "the run is ending"));
   board_.Close();
-  EXPECT_TRUE(Refused(pause, StatusCode::kUnavailable, "the run has ended"));
-  for (const Reply& reply : {resume, save, drain}) EXPECT_EQ(reply.count(), 1u);
+  for (const Reply& reply : {resume, save, drain, pause}) EXPECT_EQ(reply.count(), 1u);
+}
+
+TEST(StartsPaused, AResumeBeforeThePauseHoldsIsMeantForIt) {
+  CommandBoard board(RankStatus{}, /*paused=*/true);
+  const Reply resume;
+  board.Resume(resume.handle());
+  EXPECT_EQ(resume.count(), 0u);
+  board.OnPaused();
+  EXPECT_TRUE(board.Current().resume);
+  board.OnResumed();
+  ASSERT_TRUE(resume.only().ok());
+  EXPECT_EQ(resume.only()->step, 1u);
 }
 
 TEST_F(Board, ARunThatEndsTakesNoRequest) {
