@@ -25,8 +25,8 @@ void Combine(const Counters& from, Counters& to, Op op) {
       op(t.score_histogram[b], f.score_histogram[b]);
     }
   }
-  for (auto [t, f] :
-       {std::pair{&to.gate_decision, &from.gate_decision}, std::pair{&to.step, &from.step}}) {
+  for (auto [t, f] : {std::pair{&to.gate_decision, &from.gate_decision},
+                      std::pair{&to.step, &from.step}, std::pair{&to.inference, &from.inference}}) {
     for (int b = 0; b < kLatencyBins; ++b) {
       op(t->bins[b], f->bins[b]);
     }

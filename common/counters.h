@@ -35,6 +35,7 @@ struct Counters {
   std::array<LayerCounters, kMaxGateLayers> layers{};
   LatencyHistogram gate_decision;
   LatencyHistogram step;
+  LatencyHistogram inference;
 
   bool operator==(const Counters&) const = default;
 };

@@ -34,6 +34,7 @@ struct GateSnapshot {
   bool rate_alerts_silent = false;
   std::optional<double> accuracy_dense;
   std::optional<double> accuracy_gated;
+  std::optional<double> compute_saved_ratio;
 
   bool operator==(const GateSnapshot&) const = default;
 };

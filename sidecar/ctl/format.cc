@@ -160,6 +160,7 @@ std::string RunText(const v1::RunState& state) {
       {"accuracy gated", FixedOr(state.has_accuracy_gated(), state.accuracy_gated(), 4)},
       {"learning rate", absl::StrFormat("%.4g", state.learning_rate())},
       {"images/s", Fixed(state.images_per_second(), 1)},
+      {"compute saved", FixedOr(state.has_compute_saved_ratio(), state.compute_saved_ratio(), 3)},
       {"images",
        absl::StrCat(counters.images_open(), " open, ", counters.images_skipped(), " skipped")},
       {"breaker level", absl::StrCat(state.breaker_level())}};

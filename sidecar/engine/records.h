@@ -68,6 +68,7 @@ struct Newest {
   double images_per_second = 0.0;
   bool rate_alerts_silent = false;
   std::vector<double> thresholds;  // In force at the worker, per gate layer.
+  std::optional<double> compute_saved_ratio;
 
   bool operator==(const Newest&) const = default;
 };

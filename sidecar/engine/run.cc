@@ -103,7 +103,8 @@ void Run::TakeSnapshot(const GateSnapshot& snapshot, bool is_new, Slot& slot, Ou
                     snapshot.train_accuracy,     snapshot.accuracy_dense,
                     snapshot.accuracy_gated,     snapshot.gradient_norm,
                     snapshot.learning_rate,      snapshot.images_per_second,
-                    snapshot.rate_alerts_silent, {}};
+                    snapshot.rate_alerts_silent, {},
+                    snapshot.compute_saved_ratio};
     for (uint32_t i = 0; i < snapshot.counters.layer_count; ++i) {
       newest.thresholds.push_back(snapshot.layers[i].threshold);
     }

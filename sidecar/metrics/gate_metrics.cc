@@ -91,6 +91,9 @@ void AddGateMetrics(const View& view, FamilyBuilder& families) {
   AddLatency(view, families, "sluice_step_seconds",
              "Time of a step and rank, data wait included, evaluation and checkpoints excluded.",
              &Counters::step);
+  AddLatency(view, families, "sluice_inference_seconds",
+             "Time of one batch's forward in evaluation, without gradients, per rank.",
+             &Counters::inference);
 }
 
 }  // namespace sluice::sidecar

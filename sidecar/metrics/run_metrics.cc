@@ -119,6 +119,11 @@ void AddSampleMetrics(const View& view, FamilyBuilder& families) {
   families.Gauge("sluice_images_per_second", "Images of all ranks per second.");
   AddPerRun(
       view, [](const RunView& r) { return r.record.newest.images_per_second; }, families);
+  families.Gauge("sluice_compute_saved_ratio",
+                 "1 - seconds of the newest step over seconds of a dense step of the same batch, "
+                 "as last measured.");
+  AddPerRun(
+      view, [](const RunView& r) { return r.record.newest.compute_saved_ratio; }, families);
   families.Gauge("sluice_probe_loss_delta_ratio",
                  "Relative increase of a legacy probe's loss over its baseline.");
   for (const auto& run : view.runs) {

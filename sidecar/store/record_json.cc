@@ -28,7 +28,8 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(LayerSteering, layer, base, sent
                                                 last_rate)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Newest, step, loss, train_accuracy, accuracy_dense,
                                                 accuracy_gated, gradient_norm, learning_rate,
-                                                images_per_second, rate_alerts_silent, thresholds)
+                                                images_per_second, rate_alerts_silent, thresholds,
+                                                compute_saved_ratio)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(LayerWindow, layer, threshold, target_rate, mean,
                                                 ema, stddev, rate)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(WindowRecord, run, first_step, last_step, coverage,

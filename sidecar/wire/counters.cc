@@ -76,6 +76,7 @@ absl::StatusOr<Counters> CountersFromProto(const v1::Counters& proto, const std:
   SLUICE_RETURN_IF_ERROR(
       CopyLatency(field + ".gate_decision", proto.gate_decision(), counters.gate_decision));
   SLUICE_RETURN_IF_ERROR(CopyLatency(field + ".step", proto.step(), counters.step));
+  SLUICE_RETURN_IF_ERROR(CopyLatency(field + ".inference", proto.inference(), counters.inference));
   return counters;
 }
 
@@ -97,6 +98,7 @@ void CountersToProto(const Counters& counters, v1::Counters* proto) {
   }
   LatencyToProto(counters.gate_decision, proto->mutable_gate_decision());
   LatencyToProto(counters.step, proto->mutable_step());
+  LatencyToProto(counters.inference, proto->mutable_inference());
 }
 
 std::string CountersToBytes(const Counters& counters) {

@@ -11,6 +11,7 @@ void DropHistograms(v1::Counters* counters) {
   for (v1::LayerCounters& layer : *counters->mutable_layers()) layer.clear_score_histogram();
   counters->clear_gate_decision();
   counters->clear_step();
+  counters->clear_inference();
 }
 
 void LayersToProto(const RunRecord& record, v1::RunState* proto) {
@@ -57,6 +58,9 @@ void RunStateToProto(const RunView& view, bool brief, v1::RunState* proto) {
   proto->set_images_per_second(newest.images_per_second);
   if (newest.accuracy_dense.has_value()) proto->set_accuracy_dense(*newest.accuracy_dense);
   if (newest.accuracy_gated.has_value()) proto->set_accuracy_gated(*newest.accuracy_gated);
+  if (newest.compute_saved_ratio.has_value()) {
+    proto->set_compute_saved_ratio(*newest.compute_saved_ratio);
+  }
 }
 
 void WindowToProto(const WindowRecord& window, v1::Window* proto) {

@@ -17,7 +17,8 @@ absl::Status CheckSamples(const v1::GateSnapshot& p) {
       CheckNumber("snapshot.images_per_second", p.images_per_second(), 0.0, kMaxNumber));
   SLUICE_RETURN_IF_ERROR(CheckNumber("snapshot.train_accuracy", p.train_accuracy(), 0.0, 1.0));
   SLUICE_RETURN_IF_ERROR(CheckNumber("snapshot.accuracy_dense", p.accuracy_dense(), 0.0, 1.0));
-  return CheckNumber("snapshot.accuracy_gated", p.accuracy_gated(), 0.0, 1.0);
+  SLUICE_RETURN_IF_ERROR(CheckNumber("snapshot.accuracy_gated", p.accuracy_gated(), 0.0, 1.0));
+  return CheckNumber("snapshot.compute_saved_ratio", p.compute_saved_ratio(), -100.0, 1.0);
 }
 
 absl::Status CopyLayers(const v1::GateSnapshot& proto, GateSnapshot& snapshot) {
@@ -64,6 +65,7 @@ absl::StatusOr<GateSnapshot> SnapshotFromProto(const v1::GateSnapshot& proto) {
   if (proto.has_gradient_norm()) snapshot.gradient_norm = proto.gradient_norm();
   if (proto.has_accuracy_dense()) snapshot.accuracy_dense = proto.accuracy_dense();
   if (proto.has_accuracy_gated()) snapshot.accuracy_gated = proto.accuracy_gated();
+  if (proto.has_compute_saved_ratio()) snapshot.compute_saved_ratio = proto.compute_saved_ratio();
   return snapshot;
 }
 

@@ -23,7 +23,7 @@ Counters Filled(uint64_t unit) {
     c.layers[i].score_square_sum_micro = value();
     for (uint64_t& bin : c.layers[i].score_histogram) bin = value();
   }
-  for (LatencyHistogram* histogram : {&c.gate_decision, &c.step}) {
+  for (LatencyHistogram* histogram : {&c.gate_decision, &c.step, &c.inference}) {
     for (uint64_t& bin : histogram->bins) bin = value();
     histogram->sum_micros = value();
   }

@@ -32,7 +32,7 @@ Counters EveryCounter() {
     layer.score_square_sum_micro = next++;
     for (uint64_t& bin : layer.score_histogram) bin = next++;
   }
-  for (LatencyHistogram* histogram : {&c.gate_decision, &c.step}) {
+  for (LatencyHistogram* histogram : {&c.gate_decision, &c.step, &c.inference}) {
     for (uint64_t& bin : histogram->bins) bin = next++;
     histogram->sum_micros = next++;
   }
@@ -89,6 +89,7 @@ TEST(RoundTrip, Snapshot) {
   snapshot->set_rate_alerts_silent(true);
   snapshot->set_accuracy_dense(0.75);
   snapshot->set_accuracy_gated(0.625);
+  snapshot->set_compute_saved_ratio(-0.5);
   const auto message = MessageFromProto(Travel(proto));
   ASSERT_TRUE(message.ok()) << message.status();
   const Identity& identity = message->identity;
@@ -113,6 +114,7 @@ TEST(RoundTrip, Snapshot) {
   expected.rate_alerts_silent = true;
   expected.accuracy_dense = 0.75;
   expected.accuracy_gated = 0.625;
+  expected.compute_saved_ratio = -0.5;
   EXPECT_EQ(std::get<GateSnapshot>(message->body), expected);
 }
 

@@ -76,6 +76,7 @@ v1::Counters ToProto(const Counters& counters) {
   }
   Fill(counters.gate_decision, *to.mutable_gate_decision());
   Fill(counters.step, *to.mutable_step());
+  Fill(counters.inference, *to.mutable_inference());
   return to;
 }
 
@@ -100,6 +101,7 @@ v1::GateSnapshot ToProto(const GateSnapshot& snapshot) {
   to.set_rate_alerts_silent(snapshot.rate_alerts_silent);
   if (snapshot.accuracy_dense) to.set_accuracy_dense(*snapshot.accuracy_dense);
   if (snapshot.accuracy_gated) to.set_accuracy_gated(*snapshot.accuracy_gated);
+  if (snapshot.compute_saved_ratio) to.set_compute_saved_ratio(*snapshot.compute_saved_ratio);
   return to;
 }
 

@@ -71,8 +71,8 @@ TEST(CtlFormat, ARunInFull) {
   for (const char* line :
        {"run             a\n", "state           live\n", "ranks           2 live, 0 lost, of 2\n",
         "loss            1.5000\n", "accuracy dense  -\n", "accuracy gated  0.6250\n",
-        "images/s        812.3\n", "directive       version 7, based on step 20\n",
-        "reason          two lines\n",
+        "images/s        812.3\n", "compute saved   0.680\n",
+        "directive       version 7, based on step 20\n", "reason          two lines\n",
         "\n"
         "LAYER  THRESHOLD  TARGET RATE  ACTIVATION RATE  ENTROPY EMA  ENTROPY  STDDEV  TOKENS OPEN"
         "  TOKENS CLOSED\n"
@@ -97,6 +97,7 @@ TEST(CtlFormat, BeforeTheFirstWindowAveragesAreUnknown) {
   const std::string text = RunText(state);
   EXPECT_THAT(text, HasSubstr("directive       none yet\n"));
   EXPECT_THAT(text, Not(HasSubstr("reason")));
+  EXPECT_THAT(text, HasSubstr("compute saved   -\n"));
   EXPECT_THAT(text, HasSubstr("    2     0.3000            -                -            -"));
 }
 

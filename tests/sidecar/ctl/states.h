@@ -42,6 +42,7 @@ inline v1::RunState StateOf(const std::string& run) {
   state.set_loss(1.5);
   state.set_accuracy_gated(0.625);
   state.set_images_per_second(812.34);
+  state.set_compute_saved_ratio(0.68);
   state.mutable_directive()->set_version(7);
   state.mutable_directive()->set_based_on_step(20);
   state.mutable_directive()->set_reason("target_rate: closer");

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
+
 #include "tests/sidecar/testing/fakes.h"
 
 namespace sluice::sidecar {
@@ -62,6 +64,26 @@ TEST(GateMetrics, TheHeadlineCountsTheLastGatesTokens) {
   run->counters.layers[1].tokens_open = 60;
   run->counters.layers[1].tokens_closed = 40;
   EXPECT_EQ(GateValues(run, "sluice_tokens_total"), (Values{60, 40}));
+}
+
+TEST(GateMetrics, TimesOfStepsAndOfInferenceAreFamiliesOfTheirOwn) {
+  auto run = TwoGates();
+  run->counters.step.Add(100);
+  run->counters.inference.Add(3000);
+  run->counters.inference.Add(5000);
+  View view;
+  view.runs = {run};
+  FamilyBuilder builder;
+  AddGateMetrics(view, builder);
+  std::map<std::string, prometheus::ClientMetric::Histogram> histograms;
+  for (const auto& family : builder.Take()) {
+    if (family.type == prometheus::MetricType::Histogram && !family.metric.empty()) {
+      histograms[family.name] = family.metric[0].histogram;
+    }
+  }
+  EXPECT_EQ(histograms.at("sluice_step_seconds").sample_count, 1u);
+  EXPECT_EQ(histograms.at("sluice_inference_seconds").sample_count, 2u);
+  EXPECT_DOUBLE_EQ(histograms.at("sluice_inference_seconds").sample_sum, 0.008);
 }
 
 }  // namespace

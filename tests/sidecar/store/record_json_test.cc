@@ -29,7 +29,7 @@ RunRecord FullRun() {
   LayerSteering layer{2, 0.1, 0.2, 11, 0.3, {}, 0.4, 0.5, 0.6};
   layer.ema_weights[63] = 5e-324;
   run.steering = {layer};
-  run.newest = {12, 0.1, 0.2, std::nullopt, 0.4, 1e300, 1e-300, 0.7, true, {0.3}};
+  run.newest = {12, 0.1, 0.2, std::nullopt, 0.4, 1e300, 1e-300, 0.7, true, {0.3}, -0.75};
   run.probe_deltas = {{"old", -0.01}};
   run.in_force = Directive{};
   run.in_force->version = 10;
@@ -56,6 +56,7 @@ TEST(RecordJson, WhatAnOlderRowLacksKeepsItsDefault) {
   EXPECT_EQ(run->coverage, 1.0);
   EXPECT_EQ(run->newest.step, 5u);
   EXPECT_FALSE(run->newest.loss.has_value());
+  EXPECT_FALSE(run->newest.compute_saved_ratio.has_value());
 }
 
 TEST(RecordJson, WhatIsNoSuchBodyIsDataLoss) {

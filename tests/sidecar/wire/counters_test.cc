@@ -12,6 +12,8 @@ TEST(Counters, BytesComeBackExactly) {
   Counters counters = testing::CountersAt(kMaxCount / 5000000);
   counters.gate_decision.bins[27] = 5;
   counters.gate_decision.sum_micros = 9;
+  counters.inference.bins[12] = 2;
+  counters.inference.sum_micros = 6000;
   const auto read = CountersFromBytes(CountersToBytes(counters));
   ASSERT_TRUE(read.ok()) << read.status();
   EXPECT_EQ(*read, counters);
@@ -25,6 +27,7 @@ TEST(Counters, NoHistogramIsOneOfZeros) {
   ASSERT_TRUE(counters.ok());
   EXPECT_EQ(counters->layers[0].score_histogram, ScoreBins{});
   EXPECT_EQ(counters->step, LatencyHistogram{});
+  EXPECT_EQ(counters->inference, LatencyHistogram{});  // As of a worker that knows no such field.
 }
 
 TEST(Counters, SizesAndCountsAreChecked) {
@@ -37,6 +40,7 @@ TEST(Counters, SizesAndCountsAreChecked) {
     return ReasonOf(counters.status());
   };
   EXPECT_EQ(reason([](auto& p) { p.mutable_step()->add_bins(1); }), RefusalReason::kMalformed);
+  EXPECT_EQ(reason([](auto& p) { p.mutable_inference()->add_bins(1); }), RefusalReason::kMalformed);
   EXPECT_EQ(reason([](auto& p) { p.set_backward_steps(kMaxCount + 1); }),
             RefusalReason::kOutOfRange);
   EXPECT_EQ(reason([](auto& p) { p.mutable_layers(0)->set_score_histogram(5, ~uint64_t{0}); }),

@@ -10,7 +10,11 @@ namespace {
 TEST(RunStateToProto, ShowsTheRunAndLeavesHistogramsOutOfTheBriefForm) {
   testing::Bench bench;
   auto sink = bench.Greet({"r", 0, 0, 0, 1, 0}, testing::HelloOf("i", 1));
-  for (uint64_t s = 1; s <= 12; ++s) bench.Send(sink, {"r", 0, 0, 0, 1, s}, testing::SnapshotAt(s));
+  for (uint64_t s = 1; s <= 12; ++s) {
+    GateSnapshot snapshot = testing::SnapshotAt(s);
+    snapshot.compute_saved_ratio = 0.5;
+    bench.Send(sink, {"r", 0, 0, 0, 1, s}, snapshot);
+  }
   v1::RunState full;
   RunStateToProto(*bench.View(), false, &full);
   EXPECT_EQ(full.step(), 12u);
@@ -22,11 +26,14 @@ TEST(RunStateToProto, ShowsTheRunAndLeavesHistogramsOutOfTheBriefForm) {
   EXPECT_NE(full.layers(0).threshold(), 0.3);
   EXPECT_DOUBLE_EQ(full.layers(0).activation_rate(), 0.4);
   EXPECT_EQ(full.loss(), 1.5);
+  EXPECT_EQ(full.compute_saved_ratio(), 0.5);
+  EXPECT_TRUE(full.counters().has_inference());
   EXPECT_FALSE(full.has_accuracy_dense());
   v1::RunState brief;
   RunStateToProto(*bench.View(), true, &brief);
   EXPECT_EQ(brief.counters().layers(0).score_histogram_size(), 0);
   EXPECT_FALSE(brief.counters().has_step());
+  EXPECT_FALSE(brief.counters().has_inference());
   EXPECT_EQ(brief.counters().steps(), 12u);
 }
 

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "sidecar/engine/refusal.h"
 #include "sidecar/wire/counters.h"
 #include "tests/sidecar/testing/fakes.h"
@@ -29,13 +31,14 @@ v1::GateSnapshot FullSnapshot() {
   proto.set_rate_alerts_silent(true);
   proto.set_accuracy_dense(0.6);
   proto.set_accuracy_gated(0.7);
+  proto.set_compute_saved_ratio(0.8);
   return proto;
 }
 
 TEST(SnapshotFromProto, EveryFieldIsCopiedAndAbsenceKept) {
   v1::GateSnapshot proto = FullSnapshot();
-  GateSnapshot expected{3,    5,   2,  testing::CountersAt(5), {}, 4, -1.5, 0.5, 1e-3, 2.0, 300.0,
-                        true, 0.6, 0.7};
+  GateSnapshot expected{
+      3, 5, 2, testing::CountersAt(5), {}, 4, -1.5, 0.5, 1e-3, 2.0, 300.0, true, 0.6, 0.7, 0.8};
   expected.layers[0] = {testing::kLayer, 0.3, 0.25};
   EXPECT_EQ(*SnapshotFromProto(proto), expected);
   proto.clear_loss();
@@ -43,8 +46,10 @@ TEST(SnapshotFromProto, EveryFieldIsCopiedAndAbsenceKept) {
   proto.clear_gradient_norm();
   proto.clear_accuracy_dense();
   proto.clear_accuracy_gated();
+  proto.clear_compute_saved_ratio();
   expected.loss = expected.train_accuracy = expected.gradient_norm = std::nullopt;
   expected.accuracy_dense = expected.accuracy_gated = std::nullopt;
+  expected.compute_saved_ratio = std::nullopt;
   EXPECT_EQ(*SnapshotFromProto(proto), expected);
 }
 
@@ -59,6 +64,11 @@ TEST(SnapshotFromProto, ARefusalNamesTheField) {
   EXPECT_THAT(refused([](auto& p) { p.set_last_step(2); }), StartsWith("snapshot.last_step is 2"));
   EXPECT_THAT(refused([](auto& p) { p.set_gradient_norm(-1.0); }),
               StartsWith("snapshot.gradient_norm"));
+  for (double ratio : {1.001, -100.5, std::nan("")}) {
+    EXPECT_THAT(refused([ratio](auto& p) { p.set_compute_saved_ratio(ratio); }),
+                StartsWith("snapshot.compute_saved_ratio is "))
+        << ratio;
+  }
   EXPECT_THAT(refused([](auto& p) { p.mutable_layers(0)->set_threshold(1.5); }),
               StartsWith("snapshot.layers[0].threshold"));
   EXPECT_THAT(refused([](auto& p) { p.add_layers(); }), StartsWith("snapshot.layers has 2"));

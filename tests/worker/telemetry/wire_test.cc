@@ -26,7 +26,9 @@ TEST(WireTest, ASnapshotKeepsEveryField) {
   snapshot.images_per_second = 123.0;
   snapshot.rate_alerts_silent = true;
   snapshot.accuracy_dense = 0.75;
+  snapshot.compute_saved_ratio = -0.25;
   snapshot.counters.gate_decision.Add(100);
+  snapshot.counters.inference.Add(3000);
   snapshot.counters.layers[0].score_sum_micro = 11;
   snapshot.counters.layers[0].score_square_sum_micro = 12;
   const v1::GateSnapshot message = ToProto(snapshot);
@@ -42,6 +44,8 @@ TEST(WireTest, ASnapshotKeepsEveryField) {
   EXPECT_TRUE(message.rate_alerts_silent());
   EXPECT_EQ(message.accuracy_dense(), 0.75);
   EXPECT_FALSE(message.has_accuracy_gated());
+  EXPECT_EQ(message.compute_saved_ratio(), -0.25);
+  EXPECT_FALSE(ToProto(MakeSnapshot(9)).has_compute_saved_ratio());
   ASSERT_EQ(message.layers_size(), 1);
   EXPECT_EQ(message.layers(0).layer(), 4u);
   EXPECT_EQ(message.layers(0).threshold(), 0.25);
@@ -54,6 +58,8 @@ TEST(WireTest, ASnapshotKeepsEveryField) {
   EXPECT_EQ(counters.gate_decision().bins_size(), kLatencyBins);
   EXPECT_EQ(counters.gate_decision().sum_micros(), 100u);
   EXPECT_EQ(counters.step().bins(11), 9u);
+  EXPECT_EQ(counters.inference().bins(12), 1u);
+  EXPECT_EQ(counters.inference().sum_micros(), 3000u);
   ASSERT_EQ(counters.layers_size(), 1);
   EXPECT_EQ(counters.layers(0).layer(), 4u);
   EXPECT_EQ(counters.layers(0).tokens_open(), 90u);
