@@ -124,7 +124,7 @@ absl::StatusOr<json> PredictAll(const config::TrainConfig& config, TrainedModel&
         }));
   }
   return json{{"init", config.model.init},
-              {"gate", {{"layer", config.gate.layer}, {"scorer", config.gate.scorer}}},
+              {"gate", {{"layer", config.gate.layers}, {"scorer", config.gate.scorer}}},
               {"classes", trained.class_names},
               {"images", std::move(images)}};
 }

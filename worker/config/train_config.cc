@@ -5,7 +5,6 @@
 #include "absl/strings/str_cat.h"
 #include "common/host_port.h"
 #include "common/status.h"
-#include "worker/gate/policy.h"
 
 namespace sluice::config {
 namespace {
@@ -42,26 +41,6 @@ void DefineModel(OptionSet& o, ModelConfig& c) {
   o.Choice("model.pool", &c.pool, {"token", "avg"}, "What the classifier sees");
   o.Text("model.init", &c.init, "Safetensors file or checkpoint to start from");
   o.Flag("model.replace_head", &c.replace_head, "Take a new classifier although the file has one");
-}
-
-void DefineGate(OptionSet& o, GateConfig& c) {
-  o.Choice("gate.mode", &c.mode, {"dense", "compact"}, "What a closed token costs");
-  o.Integer("gate.layer", &c.layer, 1, 127, "Block after which the gate stands, from 1");
-  o.Choice("gate.scorer", &c.scorer, {"head", "information", "random"},
-           "Where the score comes from");
-  o.Choice("gate.policy", &c.policy, {"threshold", "budget", "sample"},
-           "How open tokens are chosen");
-  o.Number("gate.threshold", &c.threshold, 0, 1, "First threshold; 0 opens all");
-  o.Number("gate.rate", &c.rate, 0, 1,
-           "Target share of open patch tokens; 0: none, under threshold");
-  o.Number("gate.floor", &c.floor, 0, 1, "Least share of an image that threshold opens");
-  o.Number("gate.ceiling", &c.ceiling, 0, 1, "Largest share of an image that threshold opens");
-  o.Choice("gate.budget_scope", &c.budget_scope, {"image", "batch"},
-           "What a budget is counted over");
-  o.Choice("gate.train_head", &c.train_head, {"auto", "on", "off"},
-           "Train the uncertainty head; auto: if scored by");
-  o.Number("gate.head_lr", &c.head_lr, 0, 1000,
-           "Factor on the learning rate of the uncertainty head");
 }
 
 void DefineOptim(OptionSet& o, OptimConfig& c) {
@@ -120,29 +99,17 @@ absl::Status Bad(const std::string& key, const std::string& value, const std::st
   return absl::InvalidArgumentError(absl::StrCat(key, " is '", value, "', expected ", expected));
 }
 
-absl::Status ValidateGate(const GateConfig& gate) {
-  if (gate.policy != "threshold" && gate.rate <= 0.0) {
-    return Bad("gate.rate", absl::StrCat(gate.rate), "above 0 under gate.policy " + gate.policy);
-  }
-  if (gate.floor > gate.ceiling) {
-    return Bad("gate.floor", absl::StrCat(gate.floor),
-               absl::StrCat("at most gate.ceiling, ", gate.ceiling));
-  }
-  return absl::OkStatus();
-}
-
 }  // namespace
 
 void DefineTrainOptions(OptionSet& options, TrainConfig& config) {
   DefineRun(options, config);
   DefineModel(options, config.model);
   DefineData(options, config.data);
-  DefineGate(options, config.gate);
+  DefineGateOptions(options, config.gate);
   DefineOptim(options, config.train);
 }
 
 absl::Status ValidateTrainConfig(const TrainConfig& config) {
-  SLUICE_RETURN_IF_ERROR(ValidateGate(config.gate));
   if (config.train.warmup_steps >= config.train.steps && config.train.warmup_steps > 0) {
     return Bad("train.warmup_steps", absl::StrCat(config.train.warmup_steps),
                absl::StrCat("less than train.steps, ", config.train.steps));
@@ -157,10 +124,7 @@ absl::Status ValidateTrainConfig(const TrainConfig& config) {
     return Bad("run.paused", "on", "a worker.listen other than off, by which it is resumed");
   }
   SLUICE_ASSIGN_OR_RETURN(const model::VitConfig vit, ResolveModel(config.model, 2));
-  if (config.gate.layer >= vit.depth) {
-    return Bad("gate.layer", absl::StrCat(config.gate.layer),
-               absl::StrCat("less than the model's depth, ", vit.depth));
-  }
+  SLUICE_RETURN_IF_ERROR(ValidateGateConfig(config.gate, vit.depth, config.train.steps));
   SLUICE_ASSIGN_OR_RETURN(const data::PipelineConfig pipeline, ResolvePipeline(config, true));
   return Annotate(
       data::ValidateNormalization(pipeline.normalization, static_cast<int>(vit.channels)),
@@ -184,17 +148,6 @@ absl::StatusOr<model::VitConfig> ResolveModel(const ModelConfig& config, int64_t
   vit.pool = config.pool == "avg" ? model::Pool::kMean : model::Pool::kClassToken;
   SLUICE_RETURN_IF_ERROR(model::ValidateVitConfig(vit));
   return vit;
-}
-
-gate::Policy ResolvePolicy(const GateConfig& config) {
-  gate::Policy policy;
-  policy.kind = gate::ParsePolicy(config.policy).value();
-  policy.threshold = config.threshold;
-  policy.rate = config.rate;
-  policy.floor = config.floor;
-  policy.ceiling = config.ceiling;
-  policy.batch_budget = config.budget_scope == "batch";
-  return policy;
 }
 
 absl::StatusOr<data::PipelineConfig> ResolvePipeline(const TrainConfig& config, bool augment) {
@@ -221,8 +174,9 @@ std::string Fingerprint(const TrainConfig& c) {
         c.data.augment.random_resized_crop, c.data.augment.scale_low, c.data.augment.brightness,
         c.data.augment.contrast}},
       {"gate",
-       {c.gate.mode, c.gate.layer, c.gate.scorer, c.gate.policy, c.gate.threshold, c.gate.rate,
-        c.gate.floor, c.gate.ceiling, c.gate.budget_scope, c.gate.train_head, c.gate.head_lr}},
+       {c.gate.mode, c.gate.shadow, c.gate.layers, c.gate.scorer, c.gate.temperature, c.gate.policy,
+        c.gate.thresholds, c.gate.rates, c.gate.floor, c.gate.ceiling, c.gate.budget_scope,
+        c.gate.anneal_steps, c.gate.grow_steps, c.gate.train_head, c.gate.head_lr}},
       {"train",
        {c.train.steps, c.train.batch, c.train.accumulate, c.train.lr, c.train.min_lr_ratio,
         c.train.warmup_steps, c.train.weight_decay, c.train.beta1, c.train.beta2, c.train.epsilon,

@@ -6,9 +6,9 @@
 
 #include "absl/status/status.h"
 #include "common/options.h"
+#include "worker/config/gate_config.h"
 #include "worker/data/augment.h"
 #include "worker/data/pipeline.h"
-#include "worker/gate/policy.h"
 #include "worker/model/vit_config.h"
 
 namespace sluice::config {
@@ -40,20 +40,6 @@ struct ModelConfig {
   std::string pool = "token";
   std::string init;  // Safetensors file or checkpoint to start from.
   bool replace_head = false;
-};
-
-struct GateConfig {
-  std::string mode = "dense";
-  int64_t layer = 1;
-  std::string scorer = "random";
-  std::string policy = "threshold";
-  double threshold = 0.0;
-  double rate = 0.25;
-  double floor = 0.0;
-  double ceiling = 1.0;
-  std::string budget_scope = "image";
-  std::string train_head = "auto";
-  double head_lr = 1.0;
 };
 
 struct OptimConfig {
@@ -112,9 +98,6 @@ absl::Status ValidateTrainConfig(const TrainConfig& config);
 
 // The model's shape for `classes` classes: the preset with overrides.
 absl::StatusOr<model::VitConfig> ResolveModel(const ModelConfig& config, int64_t classes);
-
-// The gate's policy at the start of the run. The configuration must be valid.
-gate::Policy ResolvePolicy(const GateConfig& config);
 
 // What happens to images in training (augment = true) or evaluation.
 absl::StatusOr<data::PipelineConfig> ResolvePipeline(const TrainConfig& config, bool augment);

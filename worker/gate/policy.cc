@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 #include "absl/strings/str_cat.h"
@@ -14,6 +15,10 @@ namespace {
 int64_t Share(double rate, int64_t tokens) {
   return std::clamp<int64_t>(std::llround(rate * static_cast<double>(tokens)), 0, tokens);
 }
+
+// Scores are at or above it, but for those of tokens that an earlier gate has closed.
+constexpr float kPresent = 0.0f;
+constexpr float kAbsent = -1.0f;
 
 // Indices of the `count` largest keys, ties to the lower index.
 template <typename Key>
@@ -37,16 +42,18 @@ void OpenLargest(std::span<const Key> keys, int64_t count, uint8_t* open) {
   for (const int64_t i : Largest(keys, count)) open[i] = 1;
 }
 
+// Absent tokens have scores under kPresent.
 void OpenAboveThreshold(const Policy& policy, std::span<const float> scores, uint8_t* open) {
   const auto tokens = static_cast<int64_t>(scores.size());
   int64_t count = 0;
   for (int64_t i = 0; i < tokens; ++i) {
-    open[i] = policy.threshold <= 0.0 || scores[i] > policy.threshold;
+    open[i] = scores[i] >= kPresent && (policy.threshold <= 0.0 || scores[i] > policy.threshold);
     count += open[i];
   }
-  const int64_t bounded =
-      std::clamp(count, Share(policy.floor, tokens),
-                 std::max(Share(policy.floor, tokens), Share(policy.ceiling, tokens)));
+  const int64_t present =
+      std::count_if(scores.begin(), scores.end(), [](float s) { return s >= kPresent; });
+  const int64_t floor = std::min(Share(policy.floor, tokens), present);
+  const int64_t bounded = std::clamp(count, floor, std::max(floor, Share(policy.ceiling, tokens)));
   if (bounded != count) {
     std::fill_n(open, tokens, uint8_t{0});
     OpenLargest(scores, bounded, open);
@@ -59,19 +66,30 @@ void OpenAboveThreshold(const Policy& policy, std::span<const float> scores, uin
 std::vector<double> RaceKeys(std::span<const float> scores, uint64_t id, const DrawKey& key) {
   std::vector<double> keys(scores.size());
   for (size_t i = 0; i < scores.size(); ++i) {
-    const double exponential = -std::log(
-        UniformDraw(key.seed, DrawPurpose::kSample, key.step, id, static_cast<uint32_t>(i)));
-    keys[i] = -exponential / std::max(static_cast<double>(scores[i]), 1e-9);
+    const auto index = static_cast<uint32_t>(key.gate * scores.size() + i);
+    const double exponential =
+        -std::log(UniformDraw(key.seed, DrawPurpose::kSample, key.step, id, index));
+    keys[i] = scores[i] < kPresent ? -std::numeric_limits<double>::infinity()
+                                   : -exponential / std::max(static_cast<double>(scores[i]), 1e-9);
   }
   return keys;
 }
 
 // A model that diverges gives NaN, which has no place in an order.
-std::vector<float> NaNAsZero(std::span<const float> values) {
-  std::vector<float> result(values.begin(), values.end());
-  std::replace_if(
-      result.begin(), result.end(), [](float v) { return std::isnan(v); }, 0.0f);
+std::vector<float> CleanScores(const Scores& scores) {
+  std::vector<float> result(scores.values.begin(), scores.values.end());
+  for (size_t i = 0; i < result.size(); ++i) {
+    result[i] = std::isnan(result[i]) ? kPresent : std::max(result[i], kPresent);
+    if (!scores.present.empty() && scores.present[i] == 0) result[i] = kAbsent;
+  }
   return result;
+}
+
+// The share of the tokens, but at least one and at most those that are present.
+int64_t Budget(double rate, std::span<const float> scores) {
+  const int64_t present =
+      std::count_if(scores.begin(), scores.end(), [](float s) { return s >= kPresent; });
+  return std::min(std::max<int64_t>(Share(rate, static_cast<int64_t>(scores.size())), 1), present);
 }
 
 }  // namespace
@@ -88,16 +106,14 @@ std::vector<uint8_t> Decide(const Policy& policy, const Scores& scores, const Dr
   SLUICE_CHECK(static_cast<int64_t>(scores.values.size()) == scores.images * scores.tokens);
   SLUICE_CHECK(policy.kind != PolicyKind::kSample ||
                static_cast<int64_t>(scores.ids.size()) == scores.images);
-  const std::vector<float> clean = NaNAsZero(scores.values);
+  SLUICE_CHECK(scores.present.empty() || scores.present.size() == scores.values.size());
+  const std::vector<float> clean = CleanScores(scores);
   const std::span<const float> values(clean);
   std::vector<uint8_t> open(values.size(), 0);
   if (policy.kind == PolicyKind::kBudget && policy.batch_budget) {
-    const auto total = static_cast<int64_t>(values.size());
-    OpenLargest(values, std::max<int64_t>(Share(policy.rate, total), std::min<int64_t>(total, 1)),
-                open.data());
+    OpenLargest(values, Budget(policy.rate, values), open.data());
     return open;
   }
-  const int64_t budget = std::max<int64_t>(Share(policy.rate, scores.tokens), 1);
   for (int64_t image = 0; image < scores.images; ++image) {
     const auto row = values.subspan(image * scores.tokens, scores.tokens);
     uint8_t* out = open.data() + image * scores.tokens;
@@ -106,11 +122,11 @@ std::vector<uint8_t> Decide(const Policy& policy, const Scores& scores, const Dr
         OpenAboveThreshold(policy, row, out);
         break;
       case PolicyKind::kBudget:
-        OpenLargest(row, budget, out);
+        OpenLargest(row, Budget(policy.rate, row), out);
         break;
       case PolicyKind::kSample: {
         const std::vector<double> keys = RaceKeys(row, scores.ids[image], key);
-        OpenLargest(std::span<const double>(keys), budget, out);
+        OpenLargest(std::span<const double>(keys), Budget(policy.rate, row), out);
         break;
       }
     }

@@ -37,19 +37,22 @@ struct Scores {
   int64_t tokens = 0;             // Patch tokens per image.
   std::span<const float> values;  // [images * tokens], in [0, 1].
   std::span<const uint64_t> ids;  // [images], names of the images for draws.
+  // [images * tokens] or empty: tokens at 0 were closed by an earlier gate and stay closed.
+  std::span<const uint8_t> present = {};
 };
 
-// Seed and step of the draws of kSample.
+// Seed and step of draws, and which of several gates draws.
 struct DrawKey {
   uint64_t seed = 0;
   uint64_t step = 0;
+  uint32_t gate = 0;
 };
 
 // Open (1) or closed (0) for each patch token, [images * tokens]. A pure function: the same on any
 // number of ranks, except kBudget over a batch, which ranks this rank's images only. Ties go to the
 // lower token index, and NaN counts as 0. Shares are rounded to the nearest number of tokens;
 // kBudget and kSample open at least one token per image, or per batch where the budget is the
-// batch's.
+// batch's. Of an image with fewer tokens present than its share, all present ones are opened.
 std::vector<uint8_t> Decide(const Policy& policy, const Scores& scores, const DrawKey& key);
 
 }  // namespace sluice::gate

@@ -2,32 +2,47 @@
 
 #include <cmath>
 
-#include "absl/strings/str_cat.h"
 #include "common/philox.h"
+#include "common/status.h"
 
 namespace sluice::gate {
 
-absl::StatusOr<Scorer> ParseScorer(const std::string& name) {
-  for (const Scorer scorer : {Scorer::kHead, Scorer::kInformation, Scorer::kRandom}) {
-    if (name == ScorerName(scorer)) return scorer;
-  }
-  return absl::InvalidArgumentError(
-      absl::StrCat("gate.scorer is '", name, "', expected one of head, information, random"));
+namespace {
+
+// Attention of queries [first, last) to all keys: qkv [G, T, 3D] -> log probabilities
+// [G, heads, last - first, T].
+torch::Tensor LogAttention(const torch::Tensor& qkv, int64_t heads, int64_t first, int64_t last) {
+  const std::vector<torch::Tensor> parts = qkv.to(torch::kFloat).chunk(3, -1);
+  const int64_t head_dim = parts[0].size(-1) / heads;
+  const auto split = [&](const torch::Tensor& x) {
+    return x.unflatten(-1, {heads, head_dim}).transpose(1, 2);
+  };
+  const torch::Tensor scores =
+      at::matmul(split(parts[0].slice(1, first, last)), split(parts[1]).transpose(-1, -2)) /
+      std::sqrt(static_cast<double>(head_dim));
+  return at::log_softmax(scores, -1);
 }
 
-std::string ScorerName(Scorer scorer) {
+}  // namespace
+
+torch::Tensor TokenScores(Scorer scorer, const ScoreInput& input) {
   switch (scorer) {
     case Scorer::kHead:
-      return "head";
+      return EntropyScores(input.logits);
     case Scorer::kInformation:
-      return "information";
+      return InformationScores(input.logits);
+    case Scorer::kMargin:
+      return MarginScores(input.logits);
+    case Scorer::kAttention:
+      return AttentionScores(input.qkv, input.heads);
+    case Scorer::kClassAttention:
+      return ClassAttentionScores(input.qkv, input.heads);
     case Scorer::kRandom:
-      return "random";
+      break;
   }
-  return "";
+  SLUICE_CHECK(false);
+  return {};
 }
-
-bool NeedsHead(Scorer scorer) { return scorer != Scorer::kRandom; }
 
 torch::Tensor EntropyScores(const torch::Tensor& logits) {
   const torch::Tensor log_p = at::log_softmax(logits.to(torch::kFloat), -1);
@@ -44,13 +59,34 @@ torch::Tensor InformationScores(const torch::Tensor& logits) {
   return (divergence / std::log(static_cast<double>(logits.size(-1)))).clamp(0.0, 1.0);
 }
 
+torch::Tensor MarginScores(const torch::Tensor& logits) {
+  const torch::Tensor two = std::get<0>(at::softmax(logits.to(torch::kFloat), -1).topk(2, -1));
+  return (1.0 - (two.select(-1, 0) - two.select(-1, 1))).clamp(0.0, 1.0);
+}
+
+torch::Tensor AttentionScores(const torch::Tensor& qkv, int64_t heads) {
+  const int64_t keys = qkv.size(1);
+  const torch::Tensor log_p = LogAttention(qkv, heads, 1, keys);
+  // A score so low that its probability is 0 adds nothing.
+  const torch::Tensor entropy = (log_p.exp() * log_p.clamp_min(-1e30)).sum(-1).neg().mean(1);
+  return (entropy / std::log(static_cast<double>(keys))).clamp(0.0, 1.0);
+}
+
+torch::Tensor ClassAttentionScores(const torch::Tensor& qkv, int64_t heads) {
+  const int64_t keys = qkv.size(1);
+  const torch::Tensor a = LogAttention(qkv, heads, 0, 1).exp().mean(1).squeeze(1).slice(1, 1) *
+                          static_cast<double>(keys);
+  return a / (1.0 + a);
+}
+
 std::vector<float> RandomScores(const DrawKey& key, std::span<const uint64_t> ids, int64_t tokens) {
   std::vector<float> scores;
   scores.reserve(ids.size() * tokens);
   for (const uint64_t id : ids) {
     for (int64_t j = 0; j < tokens; ++j) {
-      scores.push_back(static_cast<float>(UniformDraw(key.seed, DrawPurpose::kRandomScore, key.step,
-                                                      id, static_cast<uint32_t>(j))));
+      const auto index = static_cast<uint32_t>(key.gate * tokens + j);
+      scores.push_back(static_cast<float>(
+          UniformDraw(key.seed, DrawPurpose::kRandomScore, key.step, id, index)));
     }
   }
   return scores;

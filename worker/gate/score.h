@@ -2,37 +2,39 @@
 
 #include <cstdint>
 #include <span>
-#include <string>
 #include <vector>
 
-#include "absl/status/statusor.h"
 #include "worker/gate/policy.h"
+#include "worker/gate/scorer.h"
 #include "worker/torch.h"
 
 namespace sluice::gate {
 
-// Where a score comes from.
-enum class Scorer {
-  kHead,         // u = H(p) / log K of the uncertainty head's prediction p.
-  kInformation,  // KL(p || mean p of the image) / log K, clamped to 1.
-  kRandom,       // Uniform: the control that every claim must beat.
+// What scores are made of, for G images with n patches each.
+struct ScoreInput {
+  torch::Tensor logits;  // [G, n, K] of the uncertainty head, K >= 2; undefined if not NeedsHead.
+  torch::Tensor qkv;     // [G, n + 1, 3D] of the block before the gate, class token first.
+  int64_t heads = 1;
 };
 
-// Names: head, information, random. INVALID_ARGUMENT that lists them otherwise.
-absl::StatusOr<Scorer> ParseScorer(const std::string& name);
-std::string ScorerName(Scorer scorer);
-// True if the scorer reads the uncertainty head's logits.
-bool NeedsHead(Scorer scorer);
+// Scores of patch tokens [G, n] in [0, 1], float32, for every scorer but kRandom; with a graph if
+// the logits have one.
+torch::Tensor TokenScores(Scorer scorer, const ScoreInput& input);
 
-// Normalised entropy per token: logits [B, N, K] -> [B, N] in [0, 1], float32 on the logits'
-// device. K >= 2.
+// Normalised entropy per token: logits [G, n, K] -> [G, n].
 torch::Tensor EntropyScores(const torch::Tensor& logits);
-
-// Information per token: logits [B, N, K] -> [B, N] in [0, 1], float32. Its mean over an image
-// before clamping is (H(mean p) - mean H(p)) / log K.
+// Information per token: logits [G, n, K] -> [G, n]. Its mean over an image before clamping is
+// (H(mean p) - mean H(p)) / log K.
 torch::Tensor InformationScores(const torch::Tensor& logits);
+// 1 minus the margin between the two likeliest classes: logits [G, n, K] -> [G, n].
+torch::Tensor MarginScores(const torch::Tensor& logits);
+// Normalised entropy of each patch's attention row, mean over heads: qkv [G, n + 1, 3D] -> [G, n].
+torch::Tensor AttentionScores(const torch::Tensor& qkv, int64_t heads);
+// The class token's attention a to each patch, mean over heads, as a T / (1 + a T) with T = n + 1
+// keys, which is 1/2 where attention is even: qkv [G, n + 1, 3D] -> [G, n].
+torch::Tensor ClassAttentionScores(const torch::Tensor& qkv, int64_t heads);
 
-// Uniform draws from (seed, step, image id, token): [ids * tokens], the same on any number of
+// Uniform draws from (seed, step, image id, token, gate): [ids * tokens], the same on any number of
 // ranks.
 std::vector<float> RandomScores(const DrawKey& key, std::span<const uint64_t> ids, int64_t tokens);
 

@@ -34,6 +34,17 @@ BlockImpl::BlockImpl(const VitConfig& config) : activation_(config.activation) {
 
 torch::Tensor BlockImpl::Qkv(const torch::Tensor& x) { return attn->qkv(norm1(x)); }
 
+torch::Tensor BlockImpl::Query(const torch::Tensor& normed) {
+  const int64_t dim = normed.size(-1);
+  return at::linear(normed, attn->qkv->weight.narrow(0, 0, dim), attn->qkv->bias.narrow(0, 0, dim));
+}
+
+torch::Tensor BlockImpl::KeyValue(const torch::Tensor& normed) {
+  const int64_t dim = normed.size(-1);
+  return at::linear(normed, attn->qkv->weight.narrow(0, dim, 2 * dim),
+                    attn->qkv->bias.narrow(0, dim, 2 * dim));
+}
+
 torch::Tensor BlockImpl::AfterAttention(const torch::Tensor& x, const torch::Tensor& attended) {
   torch::Tensor out = attn->proj(attended);
   if (!ls1.is_empty()) out = out * ls1->gamma;
@@ -49,9 +60,19 @@ torch::Tensor BlockImpl::AfterMlp(const torch::Tensor& x) {
   return x + out;
 }
 
-torch::Tensor BlockImpl::Forward(const torch::Tensor& x) {
-  const auto qkv = Qkv(x).chunk(3, -1);
-  return AfterMlp(AfterAttention(x, Attend(qkv[0], qkv[1], qkv[2], attn->heads)));
+torch::Tensor BlockImpl::AfterQkv(const torch::Tensor& x, const torch::Tensor& qkv) {
+  const std::vector<torch::Tensor> parts = qkv.chunk(3, -1);
+  return AfterMlp(AfterAttention(x, Attend(parts[0], parts[1], parts[2], attn->heads)));
+}
+
+torch::Tensor BlockImpl::Forward(const torch::Tensor& x) { return AfterQkv(x, Qkv(x)); }
+
+torch::Tensor BlockImpl::ForwardClassToken(const torch::Tensor& x) {
+  const torch::Tensor normed = norm1(x);
+  const std::vector<torch::Tensor> kv = KeyValue(normed).chunk(2, -1);
+  const torch::Tensor attended =
+      Attend(Query(normed.narrow(1, 0, 1)), kv[0], kv[1], attn->heads).squeeze(1);
+  return AfterMlp(AfterAttention(x.select(1, 0), attended));
 }
 
 torch::Tensor Attend(const torch::Tensor& q, const torch::Tensor& k, const torch::Tensor& v,

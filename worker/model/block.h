@@ -40,12 +40,19 @@ class BlockImpl : public torch::nn::Module {
 
   // qkv of normed rows: [..., D] -> [..., 3D].
   torch::Tensor Qkv(const torch::Tensor& x);
+  // The same apart, from rows after norm1: [..., D] -> [..., D], and [..., D] -> [..., 2D].
+  torch::Tensor Query(const torch::Tensor& normed);
+  torch::Tensor KeyValue(const torch::Tensor& normed);
   // x + ls1(proj(attended)): the residual after attention. Shapes [..., D].
   torch::Tensor AfterAttention(const torch::Tensor& x, const torch::Tensor& attended);
   // x + ls2(mlp(norm2(x))). Shape [..., D].
   torch::Tensor AfterMlp(const torch::Tensor& x);
+  // The rest of the block on a dense batch [B, T, D], from its qkv [B, T, 3D] on.
+  torch::Tensor AfterQkv(const torch::Tensor& x, const torch::Tensor& qkv);
   // The whole block on a dense batch [B, T, D].
   torch::Tensor Forward(const torch::Tensor& x);
+  // Of the same, the class tokens alone, which the last block of most models is run for: [B, D].
+  torch::Tensor ForwardClassToken(const torch::Tensor& x);
 
   torch::nn::LayerNorm norm1{nullptr};
   Attention attn{nullptr};

@@ -91,13 +91,15 @@ torch::Tensor VitImpl::Classify(const torch::Tensor& pooled) {
   return head(fc_norm.is_empty() ? pooled : fc_norm(pooled));
 }
 
-torch::Tensor VitImpl::Forward(const torch::Tensor& images) {
-  torch::Tensor x = Embed(images);
-  for (Block& block : blocks) x = block->Forward(x);
-  const torch::Tensor pooled =
-      config_.pool == Pool::kClassToken ? x.select(1, 0) : x.slice(1, 1).mean(1);
-  return Classify(BeforePool(pooled));
+torch::Tensor VitImpl::FromBlock(int64_t first_block, torch::Tensor x) {
+  for (int64_t i = first_block; i + 1 < config_.depth; ++i) x = blocks[i]->Forward(x);
+  Block& last = blocks[config_.depth - 1];
+  return Classify(BeforePool(config_.pool == Pool::kClassToken
+                                 ? last->ForwardClassToken(x)
+                                 : last->Forward(x).slice(1, 1).mean(1)));
 }
+
+torch::Tensor VitImpl::Forward(const torch::Tensor& images) { return FromBlock(0, Embed(images)); }
 
 void VitImpl::ReplaceHead(int64_t classes) {
   config_.classes = classes;

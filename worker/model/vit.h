@@ -36,6 +36,9 @@ class VitImpl : public torch::nn::Module {
   torch::Tensor Classify(const torch::Tensor& pooled);
   // Final norm of token rows where pooling comes after it; identity where fc_norm follows pooling.
   torch::Tensor BeforePool(const torch::Tensor& rows);
+  // Blocks first_block..L - 1 (from 0) of the dense model, pooling and classifier: x [B, N + 1, D]
+  // -> logits [B, K]. Of the last block it computes no more than that needs.
+  torch::Tensor FromBlock(int64_t first_block, torch::Tensor x);
   // Logits of the dense model: [B, C, H, W] -> [B, K].
   torch::Tensor Forward(const torch::Tensor& images);
 

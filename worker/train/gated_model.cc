@@ -1,32 +1,23 @@
 #include "worker/train/gated_model.h"
 
-#include <algorithm>
-#include <chrono>
-
 #include "absl/strings/str_cat.h"
 #include "common/status.h"
 #include "worker/dist/grad_reducer.h"
-#include "worker/gate/compact.h"
+#include "worker/gate/mask.h"
+#include "worker/gate/prefix.h"
+#include "worker/gate/ragged.h"
+#include "worker/gate/selective.h"
 
 namespace sluice::train {
 namespace {
 
-uint64_t MicrosSince(std::chrono::steady_clock::time_point start) {
-  return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(
-                                   std::chrono::steady_clock::now() - start)
-                                   .count());
-}
-
-void CountOpen(GateDecision& decision, int64_t images) {
-  const auto tokens = static_cast<int64_t>(decision.open.size()) / std::max<int64_t>(images, 1);
-  decision.tokens_open = 0;
-  decision.images_open = 0;
-  for (int64_t i = 0; i < images; ++i) {
-    const auto begin = decision.open.begin() + i * tokens;
-    const int64_t open = std::count_if(begin, begin + tokens, [](uint8_t o) { return o != 0; });
-    decision.tokens_open += open;
-    decision.images_open += open > 0 ? 1 : 0;
-  }
+// What of the batch is open, with class tokens, as 0 and 1: [B, N + 1].
+torch::Tensor OpenTensor(const GateDecision& decision, const torch::Tensor& images) {
+  const std::vector<uint8_t>& open = decision.layers.back().open;
+  const torch::Tensor patches =
+      torch::tensor(std::vector<int64_t>(open.begin(), open.end()), torch::kLong)
+          .reshape({images.size(0), -1});
+  return at::constant_pad_nd(patches, {1, 0}, 1).to(images.device(), images.scalar_type());
 }
 
 }  // namespace
@@ -34,28 +25,34 @@ void CountOpen(GateDecision& decision, int64_t images) {
 GatedModel::GatedModel(const model::VitConfig& config, const GateSettings& settings,
                        double label_smoothing, uint64_t seed, const torch::Device& device)
     : settings_(settings), label_smoothing_(label_smoothing) {
+  SLUICE_CHECK(!settings_.gates.empty());
   torch::manual_seed(seed);
   vit_ = model::Vit(config);
-  head_ = torch::nn::Linear(config.dim, config.classes);
-  {
+  vit_->to(device);
+  for (size_t k = 0; k < settings_.gates.size(); ++k) {
+    torch::nn::Linear& head = heads_.emplace_back(config.dim, config.classes);
     // Zero weights make every token equally uncertain until the head has learnt something.
     const torch::NoGradGuard no_graph;
-    head_->weight.zero_();
-    head_->bias.zero_();
+    head->weight.zero_();
+    head->bias.zero_();
+    head->to(device);
+    for (torch::Tensor& p : head->parameters()) p.set_requires_grad(settings_.train_head);
   }
-  vit_->to(device);
-  head_->to(device);
-  for (torch::Tensor& p : head_->parameters()) p.set_requires_grad(settings_.train_head);
 }
 
 void GatedModel::To(torch::ScalarType type) {
   vit_->to(type);
-  head_->to(type);
+  for (torch::nn::Linear& head : heads_) head->to(type);
 }
 
 model::NamedTensors GatedModel::HeadParameters() const {
-  const std::string prefix = absl::StrCat("gate.", settings_.layer, ".head.");
-  return {{prefix + "weight", head_->weight}, {prefix + "bias", head_->bias}};
+  model::NamedTensors result;
+  for (size_t k = 0; k < heads_.size(); ++k) {
+    const std::string prefix = absl::StrCat("gate.", settings_.gates[k].layer, ".head.");
+    result.emplace_back(prefix + "weight", heads_[k]->weight);
+    result.emplace_back(prefix + "bias", heads_[k]->bias);
+  }
+  return result;
 }
 
 model::NamedTensors GatedModel::Parameters() const {
@@ -66,104 +63,140 @@ model::NamedTensors GatedModel::Parameters() const {
   return result;
 }
 
-torch::Tensor GatedModel::HeadLogits(const torch::Tensor& tokens) { return head_(tokens.detach()); }
-
-torch::Tensor GatedModel::HeadLoss(const torch::Tensor& logits, const torch::Tensor& labels) const {
-  const torch::Tensor per_token =
-      labels.unsqueeze(1).expand({logits.size(0), logits.size(1)}).reshape(-1);
-  return at::cross_entropy_loss(logits.flatten(0, 1), per_token, {}, at::Reduction::Sum);
+GateChain GatedModel::Chain(const ModelBatch& batch) {
+  return {settings_, heads_, batch, vit_->config().patches(), vit_->config().heads};
 }
 
-std::vector<float> GatedModel::Scores(const torch::Tensor& head_logits,
-                                      const ModelBatch& batch) const {
-  if (settings_.scorer == gate::Scorer::kRandom) {
-    return gate::RandomScores(batch.key, batch.ids, vit_->config().patches());
+TrainPass GatedModel::TrainForward(const ModelBatch& batch, const Decided& decided) {
+  if (batch.images.size(0) == 0) {  // A rank's share of a small batch.
+    decided({});
+    return NothingOpen(batch);
   }
-  const torch::Tensor logits = head_logits.detach();
-  const torch::Tensor scores =
-      (settings_.scorer == gate::Scorer::kHead ? gate::EntropyScores(logits)
-                                               : gate::InformationScores(logits))
-          .cpu()
-          .contiguous();
-  const float* values = scores.data_ptr<float>();
-  return std::vector<float>(values, values + scores.numel());
+  if (settings_.shadow || settings_.mode == Mode::kDense) return DensePass(batch, decided);
+  return settings_.mode == Mode::kMask ? MaskPass(batch, decided) : PackedPass(batch, decided);
 }
 
-GateDecision GatedModel::Decide(const gate::Policy& policy, std::vector<float> scores,
-                                const ModelBatch& batch) const {
-  GateDecision decision;
-  decision.scores = std::move(scores);
-  const int64_t images = batch.images.size(0);
-  decision.open = gate::Decide(
-      policy, {images, vit_->config().patches(), decision.scores, batch.ids}, batch.key);
-  CountOpen(decision, images);
-  return decision;
-}
-
-TrainPass GatedModel::TrainForward(const ModelBatch& batch,
-                                   const std::function<void(const GateDecision&)>& decided) {
-  return settings_.mode == Mode::kDense ? DensePass(batch, decided) : CompactPass(batch, decided);
-}
-
-TrainPass GatedModel::DensePass(const ModelBatch& batch,
-                                const std::function<void(const GateDecision&)>& decided) {
-  GateDecision all;
-  all.images_open = batch.images.size(0);
-  all.tokens_open = all.images_open * vit_->config().patches();
-  decided(all);
-  torch::Tensor x = vit_->Embed(batch.images);
-  torch::Tensor head_loss;
-  for (size_t i = 0; i < vit_->blocks.size(); ++i) {
-    x = vit_->blocks[i]->Forward(x);
-    if (settings_.train_head && static_cast<int64_t>(i) + 1 == settings_.layer) {
-      head_loss = HeadLoss(HeadLogits(x.slice(1, 1)), batch.labels);
-    }
-  }
-  const bool by_class_token = vit_->config().pool == model::Pool::kClassToken;
-  const torch::Tensor logits =
-      vit_->Classify(vit_->BeforePool(by_class_token ? x.select(1, 0) : x.slice(1, 1).mean(1)));
+TrainPass GatedModel::Finish(const torch::Tensor& logits, const torch::Tensor& labels) const {
   TrainPass pass;
-  const torch::Tensor loss =
-      at::cross_entropy_loss(logits, batch.labels, {}, at::Reduction::Sum, -100, label_smoothing_);
-  pass.loss_sum = loss.detach();
-  pass.correct = (logits.argmax(1) == batch.labels).sum();
-  pass.loss = head_loss.defined() ? loss + head_loss : loss;
+  pass.loss =
+      at::cross_entropy_loss(logits, labels, {}, at::Reduction::Sum, -100, label_smoothing_);
+  pass.loss_sum = pass.loss.detach();
+  pass.correct = (logits.argmax(1) == labels).sum();
   return pass;
 }
 
-TrainPass GatedModel::CompactPass(const ModelBatch& batch,
-                                  const std::function<void(const GateDecision&)>& decided) {
-  const gate::Prefix prefix =
-      gate::RunPrefix(vit_, batch.images, settings_.layer, /*keep_qkv=*/true);
-  torch::Tensor head_logits;
-  if (settings_.train_head || gate::NeedsHead(settings_.scorer))
-    head_logits = HeadLogits(prefix.x.slice(1, 1));
-  std::vector<float> scores = Scores(head_logits, batch);
-  const auto scored = std::chrono::steady_clock::now();
-  GateDecision decision = Decide(settings_.policy, std::move(scores), batch);
-  const gate::PackedRows packed =
-      gate::Pack(decision.open, batch.images.size(0), vit_->config().patches());
-  decision.micros = MicrosSince(scored);
-  decided(decision);
+TrainPass GatedModel::NothingOpen(const ModelBatch& batch) {
+  TrainPass pass;
+  // Heads too: those of gates that had nothing left to decide have no loss.
+  std::vector<torch::Tensor> all;
+  for (const auto& item : Parameters()) all.push_back(item.second);
+  pass.loss = dist::TouchAll(all);
+  pass.loss_sum = torch::zeros({}, batch.images.options());
+  pass.correct = torch::zeros({}, batch.labels.options());
+  return pass;
+}
 
+TrainPass GatedModel::DensePass(const ModelBatch& batch, const Decided& decided) {
+  const int64_t images = batch.images.size(0);
+  GateChain chain = Chain(batch);
+  const gate::PackedRows all = gate::PackAll(images, vit_->config().patches());
+  // What would have been open counts as open or closed; every image is in the loss.
+  const auto tell = [&] {
+    GateDecision decision = chain.decision();
+    decision.images_open = images;
+    if (!settings_.shadow) decision.tokens_open = images * vit_->config().patches();
+    decided(decision);
+  };
+  if (!settings_.shadow) tell();
+  torch::Tensor x = vit_->Embed(batch.images);
+  int64_t block = 0;
+  for (const GateAt& gate : settings_.gates) {
+    torch::Tensor qkv;
+    for (; block < gate.layer; ++block) {
+      qkv = vit_->blocks[block]->Qkv(x);
+      x = vit_->blocks[block]->AfterQkv(x, qkv);
+    }
+    if (settings_.shadow) {
+      chain.Decide(x.flatten(0, 1), qkv.flatten(0, 1), all);
+    } else {
+      chain.Learn(x.flatten(0, 1), all);
+    }
+  }
+  if (settings_.shadow) tell();
+  TrainPass pass = Finish(vit_->FromBlock(block, x), batch.labels);
+  if (chain.head_loss().defined()) pass.loss = pass.loss + chain.head_loss();
+  return pass;
+}
+
+gate::PackedRows GatedModel::Close(GateChain& chain, bool narrow, bool keep_qkv,
+                                   gate::Prefix& prefix) {
+  gate::PackedRows packed;
+  for (size_t k = 0; k < settings_.gates.size(); ++k) {
+    gate::RunPrefix(vit_, settings_.gates[k].layer, keep_qkv, prefix);
+    packed = chain.Decide(prefix.x, prefix.qkv, prefix.packed());
+    if (packed.images.empty()) {
+      chain.CloseRest();
+      break;
+    }
+    if (narrow && k + 1 < settings_.gates.size()) gate::Narrow(packed, prefix);
+  }
+  return packed;
+}
+
+TrainPass GatedModel::PackedPass(const ModelBatch& batch, const Decided& decided) {
+  const bool compact = settings_.mode == Mode::kCompact;
+  GateChain chain = Chain(batch);
+  gate::Prefix prefix = gate::StartPrefix(vit_, batch.images);
+  const gate::PackedRows packed = Close(chain, compact, /*keep_qkv=*/true, prefix);
+  decided(chain.decision());
   TrainPass pass;
   if (packed.images.empty()) {
-    pass.loss = dist::TouchAll(vit_->parameters());
-    pass.loss_sum = torch::zeros({}, batch.images.options());
-    pass.correct = torch::zeros({}, batch.labels.options());
+    pass = NothingOpen(batch);
   } else {
-    const gate::PackedIndex index(packed, batch.images.device());
-    torch::Tensor x = gate::RerunOpenRows(vit_, prefix, packed, index);
-    x = gate::RunRagged(vit_, settings_.layer, x, packed);
-    const torch::Tensor logits =
-        vit_->Classify(vit_->BeforePool(gate::PoolRagged(vit_, x, packed, index)));
-    const torch::Tensor labels = batch.labels.index_select(0, index.images);
-    pass.loss =
-        at::cross_entropy_loss(logits, labels, {}, at::Reduction::Sum, -100, label_smoothing_);
-    pass.loss_sum = pass.loss.detach();
-    pass.correct = (logits.argmax(1) == labels).sum();
+    const torch::Tensor open = gate::RerunOpenRows(vit_, prefix, packed);
+    const torch::Tensor pooled = compact ? gate::RunToPool(vit_, prefix.blocks_done, open, packed)
+                                         : gate::RunSelective(vit_, prefix, open, packed);
+    pass = Finish(
+        vit_->Classify(pooled),
+        batch.labels.index_select(0, gate::IndexTensor(packed.images, batch.labels.device())));
   }
-  if (settings_.train_head) pass.loss = pass.loss + HeadLoss(head_logits, batch.labels);
+  if (chain.head_loss().defined()) pass.loss = pass.loss + chain.head_loss();
+  return pass;
+}
+
+TrainPass GatedModel::MaskPass(const ModelBatch& batch, const Decided& decided) {
+  GateChain chain = Chain(batch);
+  gate::PackedRows packed = gate::PackAll(batch.images.size(0), vit_->config().patches());
+  torch::Tensor x = vit_->Embed(batch.images), open;
+  int64_t block = 0;
+  for (const GateAt& gate : settings_.gates) {
+    torch::Tensor qkv;
+    for (; block < gate.layer; ++block) {
+      qkv = vit_->blocks[block]->Qkv(x);
+      x = open.defined() ? gate::AfterMaskedQkv(vit_->blocks[block], x, qkv, open)
+                         : vit_->blocks[block]->AfterQkv(x, qkv);
+    }
+    const torch::Tensor present = gate::IndexTensor(packed.rows, x.device());
+    packed = chain.Decide(x.detach().flatten(0, 1).index_select(0, present),
+                          qkv.detach().flatten(0, 1).index_select(0, present), packed);
+    open = OpenTensor(chain.decision(), batch.images);
+    x = gate::MaskRows(x, open, chain.ScoreTensor());
+    if (packed.images.empty()) break;
+  }
+  if (packed.images.empty()) chain.CloseRest();
+  decided(chain.decision());
+  TrainPass pass;
+  if (packed.images.empty()) {
+    pass = NothingOpen(batch);
+  } else {
+    for (; block < vit_->config().depth; ++block) {
+      x = gate::AfterMaskedQkv(vit_->blocks[block], x, vit_->blocks[block]->Qkv(x), open);
+    }
+    const torch::Tensor images = gate::IndexTensor(packed.images, x.device());
+    pass = Finish(vit_->Classify(gate::PoolMasked(vit_, x, open)).index_select(0, images),
+                  batch.labels.index_select(0, images));
+  }
+  if (chain.head_loss().defined()) pass.loss = pass.loss + chain.head_loss();
   return pass;
 }
 
@@ -174,24 +207,16 @@ torch::Tensor GatedModel::EvalDense(const ModelBatch& batch) {
 
 torch::Tensor GatedModel::EvalGated(const ModelBatch& batch, GateDecision* decision) {
   const torch::NoGradGuard no_graph;
-  const gate::Prefix prefix =
-      gate::RunPrefix(vit_, batch.images, settings_.layer, /*keep_qkv=*/false);
-  torch::Tensor head_logits;
-  if (gate::NeedsHead(settings_.scorer)) head_logits = HeadLogits(prefix.x.slice(1, 1));
-  // Every image wants an answer: at least one patch of each is open.
-  gate::Policy policy = settings_.policy;
-  policy.floor = std::max(policy.floor, 1.0 / static_cast<double>(vit_->config().patches()));
-  policy.batch_budget = false;
-  *decision = Decide(policy, Scores(head_logits, batch), batch);
-  const gate::PackedRows packed =
-      gate::Pack(decision->open, batch.images.size(0), vit_->config().patches());
-  const gate::PackedIndex index(packed, batch.images.device());
-  const torch::Tensor x =
-      gate::RunRagged(vit_, settings_.layer, gate::TakeOpenRows(prefix, index), packed);
-  const torch::Tensor logits =
-      vit_->Classify(vit_->BeforePool(gate::PoolRagged(vit_, x, packed, index)));
+  GateChain chain = Chain(batch);
+  chain.KeepOneOpen();
+  gate::Prefix prefix = gate::StartPrefix(vit_, batch.images);
+  const gate::PackedRows packed = Close(chain, /*narrow=*/true, /*keep_qkv=*/false, prefix);
+  *decision = chain.decision();
+  const torch::Tensor pooled =
+      gate::RunToPool(vit_, prefix.blocks_done, gate::TakeRows(prefix, packed), packed);
+  const torch::Tensor logits = vit_->Classify(pooled);
   torch::Tensor ordered = torch::empty_like(logits);
-  ordered.index_copy_(0, index.images, logits);
+  ordered.index_copy_(0, gate::IndexTensor(packed.images, logits.device()), logits);
   return ordered;
 }
 

@@ -32,7 +32,7 @@ absl::Status Predict(GatedModel& model, std::shared_ptr<const data::Dataset> dat
       const double* row = shares.data_ptr<double>() + i * shares.size(1);
       Answer answer{{row, row + shares.size(1)}, {}};
       if (gated) {
-        const auto begin = decision.open.begin() + i * patches;
+        const auto begin = decision.layers.back().open.begin() + i * patches;
         answer.open.assign(begin, begin + patches);
       }
       SLUICE_RETURN_IF_ERROR(give(index, answer));

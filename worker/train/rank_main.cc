@@ -190,10 +190,10 @@ class Rank {
       publisher.start_counters = state_.counters[env_.rank];
     publisher.in_force = state_.in_force;
     publisher.stall_seconds = config_.stall_seconds;
-    if (config_.gate.mode != "dense") {
-      const double rate = config_.gate.rate;
-      publisher.gates.push_back({static_cast<uint32_t>(config_.gate.layer), config_.gate.scorer,
-                                 config_.gate.policy, config_.gate.threshold, rate});
+    const config::GateConfig& gate = config_.gate;
+    for (size_t k = 0; k < gate.layers.size() && gate.decides(); ++k) {
+      publisher.gates.push_back({static_cast<uint32_t>(gate.layers[k]), gate.scorer, gate.policy,
+                                 gate.threshold(k), gate.rate(k)});
     }
     publisher_ = std::make_unique<telemetry::Publisher>(publisher);
     return publisher_->Start();
@@ -204,7 +204,9 @@ class Rank {
       return (std::filesystem::path(config_.run_folder) / name).string();
     };
     dist::AgreementOptions options;
-    if (config_.gate.mode != "dense") options.layers = {static_cast<uint32_t>(config_.gate.layer)};
+    if (config_.gate.decides()) {
+      options.layers.assign(config_.gate.layers.begin(), config_.gate.layers.end());
+    }
     options.generation = state_.generation;
     options.in_force = state_.in_force;
     options.agreed_next = state_.agreed_next;

@@ -20,21 +20,16 @@ bool HoldsCheckpoint(const tensors::SafetensorsFile& file) {
   return false;
 }
 
-bool TrainsHead(const config::GateConfig& config) {
-  if (config.train_head != "auto") return config.train_head == "on";
-  return config.mode != "dense" && gate::NeedsHead(gate::ParseScorer(config.scorer).value());
-}
-
-// The uncertainty head of a checkpoint, if it stands at the same gate layer and has the same
+// The uncertainty heads of a checkpoint that stand at the same gate layers and have the same
 // classes.
 absl::Status LoadHead(const tensors::SafetensorsFile& file, GatedModel& model) {
   for (auto& [name, parameter] : model.HeadParameters()) {
-    if (!file.Contains(name)) return absl::OkStatus();
+    if (!file.Contains(name)) continue;
     SLUICE_ASSIGN_OR_RETURN(const tensors::TensorView view, file.Get(name));
     SLUICE_ASSIGN_OR_RETURN(const torch::Tensor value, model::ToTensor(view));
     if (value.sizes() != parameter.sizes()) {
       LogWarn(absl::StrCat("'", name, "' has other classes: the uncertainty head starts anew"));
-      return absl::OkStatus();
+      continue;
     }
     const torch::NoGradGuard no_graph;
     torch::Tensor(parameter).copy_(value);
@@ -74,23 +69,13 @@ absl::StatusOr<torch::Device> ResolveDevice(const std::string& name, int local_r
                        static_cast<c10::DeviceIndex>(local_rank % torch::cuda::device_count()));
 }
 
-GateSettings ResolveGate(const config::GateConfig& config) {
-  GateSettings settings;
-  settings.mode = config.mode == "compact" ? Mode::kCompact : Mode::kDense;
-  settings.layer = config.layer;
-  settings.scorer = gate::ParseScorer(config.scorer).value();
-  settings.policy = config::ResolvePolicy(config);
-  settings.train_head = TrainsHead(config);
-  return settings;
-}
-
 absl::StatusOr<Assembly> Assemble(const config::TrainConfig& config, int64_t classes,
                                   const torch::Device& device) {
   SLUICE_ASSIGN_OR_RETURN(const model::VitConfig vit, config::ResolveModel(config.model, classes));
   Assembly assembly;
-  assembly.model =
-      std::make_unique<GatedModel>(vit, ResolveGate(config.gate), config.train.label_smoothing,
-                                   static_cast<uint64_t>(config.train.seed), device);
+  assembly.model = std::make_unique<GatedModel>(vit, config::ResolveGates(config.gate),
+                                                config.train.label_smoothing,
+                                                static_cast<uint64_t>(config.train.seed), device);
   if (!config.model.init.empty()) {
     SLUICE_RETURN_IF_ERROR(
         LoadInitialWeights(config.model.init, config.model.replace_head, *assembly.model));

@@ -19,9 +19,6 @@ namespace sluice::train {
 // cannot be had.
 absl::StatusOr<torch::Device> ResolveDevice(const std::string& name, int local_rank);
 
-// The gate's settings from the configuration.
-GateSettings ResolveGate(const config::GateConfig& config);
-
 // A model with its optimizer, as a run starts or goes on.
 struct Assembly {
   std::unique_ptr<GatedModel> model;

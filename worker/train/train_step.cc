@@ -43,10 +43,11 @@ void TrainStep::Count(const GateDecision& decision, const ModelBatch& batch,
   input.tokens_open += decision.tokens_open;
   counters.images_open += decision.images_open;
   counters.images_skipped += images - decision.images_open;
-  if (!decision.scores.empty()) {
-    gate::AddToCounters(decision.scores, decision.open, counters.layers[0]);
-    counters.gate_decision.Add(decision.micros);
+  for (size_t k = 0; k < decision.layers.size(); ++k) {
+    const LayerDecision& layer = decision.layers[k];
+    gate::AddToCounters(layer.scores, layer.open, layer.present, counters.layers[k]);
   }
+  if (!decision.layers.empty()) counters.gate_decision.Add(decision.micros);
 }
 
 absl::Status TrainStep::RunMicroStep(int64_t step, int64_t micro, dist::ControlInput& input,

@@ -44,10 +44,13 @@ Trainer::Trainer(const TrainerParts& parts, checkpoint::TrainState state)
   const config::TrainConfig& config = *parts_.config;
   const int rank = parts_.group->rank();
   if (rank < static_cast<int>(state_.counters.size())) counters_ = state_.counters[rank];
-  if (config.gate.mode != "dense") {
-    counters_.layer_count = 1;
-    counters_.layers[0].layer = static_cast<uint32_t>(config.gate.layer);
+  if (config.gate.decides()) {
+    counters_.layer_count = static_cast<uint32_t>(config.gate.layers.size());
+    for (size_t k = 0; k < config.gate.layers.size(); ++k) {
+      counters_.layers[k].layer = static_cast<uint32_t>(config.gate.layers[k]);
+    }
   }
+  opening_ = {config.gate.anneal_steps, config.gate.grow_steps, config.train.steps};
   eval_pipeline_ = config::ResolvePipeline(config, false).value();
   loader_ = MakeLoader();
   step_ =
@@ -87,12 +90,13 @@ StepOptions Trainer::MakeStepOptions() const {
 }
 
 void Trainer::ApplyDirective(const Directive& directive) {
-  gate::Policy& policy = parts_.assembly->model->settings().policy;
-  if (!directive.layers.empty()) {
-    policy.threshold = directive.layers[0].threshold;
-    const bool by_rate = policy.kind != gate::PolicyKind::kThreshold;
-    if (by_rate && directive.layers[0].target_rate > 0.0)
-      policy.rate = directive.layers[0].target_rate;
+  for (GateAt& gate : parts_.assembly->model->settings().gates) {
+    for (const LayerDirective& layer : directive.layers) {
+      if (layer.layer != gate.layer) continue;
+      gate.policy.threshold = layer.threshold;
+      const bool by_rate = gate.policy.kind != gate::PolicyKind::kThreshold;
+      if (by_rate && layer.target_rate > 0.0) gate.policy.rate = layer.target_rate;
+    }
   }
   parts_.publisher->SetInForce(directive);
   report_.directive_version = directive.version;
@@ -100,11 +104,14 @@ void Trainer::ApplyDirective(const Directive& directive) {
 
 void Trainer::Publish(int64_t step, const StepOutcome& outcome, double seconds) {
   counters_.step.Add(static_cast<uint64_t>(seconds * 1e6));
-  const gate::Policy& policy = parts_.assembly->model->settings().policy;
+  const GateSettings& settings = parts_.assembly->model->settings();
   GateSnapshot snapshot;
   snapshot.first_step = snapshot.last_step = static_cast<uint64_t>(step);
   snapshot.counters = counters_;
-  snapshot.layers[0] = {counters_.layers[0].layer, policy.threshold, parts_.config->gate.rate};
+  for (uint32_t k = 0; k < counters_.layer_count; ++k) {
+    snapshot.layers[k] = {counters_.layers[k].layer, settings.gates[k].policy.threshold,
+                          parts_.config->gate.rate(k)};
+  }
   snapshot.directive_version = parts_.agreement->version();
   snapshot.loss = outcome.loss;
   snapshot.train_accuracy = outcome.accuracy;
@@ -113,7 +120,8 @@ void Trainer::Publish(int64_t step, const StepOutcome& outcome, double seconds) 
   snapshot.images_per_second =
       static_cast<double>(parts_.config->train.batch * parts_.config->train.accumulate) /
       std::max(timer_.seconds_per_step(), 1e-9);
-  snapshot.rate_alerts_silent = counters_.layer_count == 0;
+  snapshot.rate_alerts_silent =
+      counters_.layer_count == 0 || settings.shadow || settings.opening > 0.0;
   snapshot.accuracy_dense = report_.accuracy_dense;
   snapshot.accuracy_gated = report_.accuracy_gated;
   parts_.publisher->Publish(snapshot);
@@ -131,7 +139,7 @@ void Trainer::ShowProgress(int64_t step, const StepOutcome& outcome) {
   sample.loss = outcome.loss;
   sample.activation_rate = static_cast<double>(outcome.control.tokens_open) /
                            static_cast<double>(outcome.control.tokens);
-  sample.threshold = parts_.assembly->model->settings().policy.threshold;
+  sample.threshold = parts_.assembly->model->settings().gates.back().policy.threshold;
   sample.learning_rate = outcome.learning_rate;
   sample.directive_version = parts_.agreement->version();
   LogInfo(ProgressLine(sample, timer_.seconds_per_step()));
@@ -149,6 +157,7 @@ absl::Status Trainer::RunStep(int64_t step) {
           telemetry::DirectiveApplied{directive->version, static_cast<uint64_t>(step)});
     }
   }
+  parts_.assembly->model->settings().opening = opening_.At(step);
   SLUICE_ASSIGN_OR_RETURN(const StepOutcome outcome,
                           step_->Run(step, steering_.Wishes(), counters_));
   const double seconds = Seconds(start);

@@ -59,6 +59,7 @@ class Trainer {
   std::unique_ptr<data::Loader> loader_;
   std::unique_ptr<TrainStep> step_;
   Steering steering_;
+  OpeningSchedule opening_;
   ProgressClock progress_;
   StepTimer timer_;
   TrainReport report_;

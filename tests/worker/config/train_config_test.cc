@@ -114,20 +114,6 @@ TEST(TrainConfig, TheModelIsThePresetWithWhatWasGiven) {
   EXPECT_EQ(changed.pool, model::Pool::kMean);
 }
 
-TEST(TrainConfig, ThePolicyIsWhatTheOptionsSay) {
-  const gate::Policy policy =
-      ResolvePolicy(Parsed({"--gate.policy=budget", "--gate.threshold=0.4", "--gate.rate=0.3",
-                            "--gate.floor=0.1", "--gate.ceiling=0.6", "--gate.budget_scope=batch"})
-                        .gate);
-  EXPECT_EQ(policy.kind, gate::PolicyKind::kBudget);
-  EXPECT_EQ(policy.threshold, 0.4);
-  EXPECT_EQ(policy.rate, 0.3);
-  EXPECT_EQ(policy.floor, 0.1);
-  EXPECT_EQ(policy.ceiling, 0.6);
-  EXPECT_TRUE(policy.batch_budget);
-  EXPECT_FALSE(ResolvePolicy({}).batch_budget);
-}
-
 TEST(TrainConfig, OnlyTrainingAugments) {
   const TrainConfig config =
       Parsed({"--data.domain=invert", "--augment.flip=0.5", "--augment.crop_padding=3",
@@ -164,7 +150,11 @@ const Arguments kMatters = {"--model.preset=vit_tiny",
                             "--augment.brightness=0.1",
                             "--augment.contrast=0.1",
                             "--gate.mode=compact",
+                            "--gate.shadow",
                             "--gate.layer=2",
+                            "--gate.temperature=2",
+                            "--gate.anneal_steps=3",
+                            "--gate.grow_steps=4",
                             "--gate.scorer=head",
                             "--gate.policy=sample",
                             "--gate.threshold=0.5",

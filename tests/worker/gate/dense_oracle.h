@@ -8,8 +8,8 @@
 #include "worker/model/vit.h"
 #include "worker/torch.h"
 
-// The oracle of mode `compact` in plain dense autograd, written from the definition and sharing no
-// code with it but the parameters: every operation is spelled out.
+// The oracle of the gate's modes in plain dense autograd, written from the definitions and sharing
+// no code with them but the parameters: every operation is spelled out.
 namespace sluice::gate::testing {
 
 using NamedGradients = std::map<std::string, torch::Tensor>;
@@ -33,20 +33,43 @@ inline torch::Tensor PlainNorm(const torch::Tensor& x, const torch::nn::LayerNor
   return (x - mean) / (variance + epsilon).sqrt() * norm->weight + norm->bias;
 }
 
-// Loss of the dense model in which `open` [B * N] says which patches are open; see
-// worker/gate/compact.h.
+// One gate and the patches [B * N] that are open behind it; those of a later one are among them.
+struct OracleGate {
+  int64_t layer = 1;
+  std::vector<uint8_t> open;
+};
+
+// kMask: closed tokens are zeroed and hidden, with the straight-through gradient by `scores`.
+enum class OracleMode { kCompact, kSelective, kMask };
+
+// Loss of the dense model with these gates; see worker/gate/prefix.h, selective.h and mask.h.
+// `scores`: kMask only, [B, N] for each gate, with a graph where the test wants their gradient.
 inline torch::Tensor DenseOracleLoss(model::Vit& vit, const torch::Tensor& images,
-                                     const torch::Tensor& labels, int64_t layer,
-                                     const std::vector<uint8_t>& open) {
+                                     const torch::Tensor& labels,
+                                     const std::vector<OracleGate>& gates, OracleMode mode,
+                                     const std::vector<torch::Tensor>& scores = {}) {
   const model::VitConfig& c = vit->config();
   const int64_t batch = images.size(0);
-  const torch::Tensor mask = torch::tensor(std::vector<int64_t>(open.begin(), open.end()))
-                                 .reshape({batch, -1})
-                                 .to(torch::kBool);
-  const torch::Tensor is_open =
-      torch::cat({torch::ones({batch, 1}, torch::kBool), mask}, 1).unsqueeze(-1);  // [B, T, 1]
+  const auto mask_of = [&](const OracleGate& gate) {
+    return torch::tensor(std::vector<int64_t>(gate.open.begin(), gate.open.end()))
+        .reshape({batch, -1})
+        .to(torch::kBool);
+  };
+  const auto with_class = [&](const torch::Tensor& mask) {
+    return torch::cat({torch::ones({batch, 1}, torch::kBool), mask}, 1).unsqueeze(-1);
+  };
+  const torch::Tensor mask = mask_of(gates.back());
+  const torch::Tensor is_open = with_class(mask);  // [B, T, 1]
   const auto detach_closed = [&](const torch::Tensor& x) {
-    return torch::where(is_open, x, x.detach());
+    return mode == OracleMode::kMask ? x : torch::where(is_open, x, x.detach());
+  };
+  // What keys are seen in block i; everything before the first gate.
+  const auto seen = [&](int64_t i) {
+    torch::Tensor result;
+    for (const OracleGate& gate : gates) {
+      if (gate.layer <= i && mode != OracleMode::kSelective) result = with_class(mask_of(gate));
+    }
+    return result;
   };
 
   torch::Tensor patches =
@@ -58,23 +81,33 @@ inline torch::Tensor DenseOracleLoss(model::Vit& vit, const torch::Tensor& image
   x = detach_closed(x);
   for (int64_t i = 0; i < c.depth; ++i) {
     const auto& b = vit->blocks[i];
-    const bool before_gate = i < layer;
+    const bool before_gate = i < gates.back().layer;
+    for (size_t k = 0; k < gates.size() && mode == OracleMode::kMask; ++k) {
+      if (gates[k].layer != i) continue;
+      // Value x * open; the gradients are those of x * score.
+      const torch::Tensor open = with_class(mask_of(gates[k])).to(x.scalar_type());
+      const torch::Tensor score =
+          torch::cat({torch::ones({batch, 1}, x.scalar_type()), scores[k]}, 1).unsqueeze(-1);
+      x = x * score - (x * score).detach() + (x * open).detach();
+    }
     const torch::Tensor h = PlainNorm(x, b->norm1, c.norm_epsilon);
     const torch::Tensor qkv = torch::matmul(h, b->attn->qkv->weight.t()) + b->attn->qkv->bias;
     const auto parts =
         qkv.reshape({batch, -1, 3, c.heads, c.head_dim()}).permute({2, 0, 3, 1, 4}).unbind(0);
     const torch::Tensor open_row = is_open.unsqueeze(1);  // [B, 1, T, 1]
     const auto keep = [&](const torch::Tensor& t) {
-      return before_gate ? torch::where(open_row, t, t.detach()) : t;
+      return mode == OracleMode::kSelective || (before_gate && mode == OracleMode::kCompact)
+                 ? torch::where(open_row, t, t.detach())
+                 : t;
     };
-    torch::Tensor scores =
+    torch::Tensor attention =
         torch::matmul(parts[0], keep(parts[1]).transpose(-1, -2)) / std::sqrt(double(c.head_dim()));
-    if (!before_gate) {
-      scores = scores.masked_fill(open_row.transpose(-1, -2).logical_not(),
-                                  -std::numeric_limits<double>::infinity());
+    if (const torch::Tensor keys = seen(i); keys.defined()) {
+      attention = attention.masked_fill(keys.unsqueeze(1).transpose(-1, -2).logical_not(),
+                                        -std::numeric_limits<double>::infinity());
     }
     torch::Tensor out =
-        torch::matmul(torch::softmax(scores, -1), keep(parts[2])).transpose(1, 2).flatten(2);
+        torch::matmul(torch::softmax(attention, -1), keep(parts[2])).transpose(1, 2).flatten(2);
     out = torch::matmul(out, b->attn->proj->weight.t()) + b->attn->proj->bias;
     if (c.layer_scale) out = out * b->ls1->gamma;
     x = x + detach_closed(out);
@@ -84,8 +117,12 @@ inline torch::Tensor DenseOracleLoss(model::Vit& vit, const torch::Tensor& image
     m = torch::matmul(m, b->mlp->fc2->weight.t()) + b->mlp->fc2->bias;
     if (c.layer_scale) m = m * b->ls2->gamma;
     x = x + detach_closed(m);
+    if (const torch::Tensor keys = seen(i); keys.defined() && mode == OracleMode::kMask) {
+      x = x * keys.to(x.scalar_type());
+    }
   }
-  const torch::Tensor weight = mask.to(x.scalar_type()).unsqueeze(-1);
+  const torch::Tensor pooled_over = mode == OracleMode::kSelective ? torch::ones_like(mask) : mask;
+  const torch::Tensor weight = pooled_over.to(x.scalar_type()).unsqueeze(-1);
   torch::Tensor pooled =
       c.pool == model::Pool::kClassToken
           ? PlainNorm(x.select(1, 0), vit->norm, c.norm_epsilon)
@@ -95,6 +132,13 @@ inline torch::Tensor DenseOracleLoss(model::Vit& vit, const torch::Tensor& image
   const torch::Tensor per_image =
       torch::logsumexp(logits, 1) - logits.gather(1, labels.unsqueeze(1)).squeeze(1);
   return (per_image * mask.any(1).to(x.scalar_type())).sum();
+}
+
+// One gate in mode compact.
+inline torch::Tensor DenseOracleLoss(model::Vit& vit, const torch::Tensor& images,
+                                     const torch::Tensor& labels, int64_t layer,
+                                     const std::vector<uint8_t>& open) {
+  return DenseOracleLoss(vit, images, labels, {{layer, open}}, OracleMode::kCompact);
 }
 
 }  // namespace sluice::gate::testing

@@ -19,7 +19,6 @@ TEST(Packing, OrdersImagesByTheirOpenRowsAndLeavesOutClosedOnes) {
   EXPECT_EQ(packed.images, (Values{2, 0}));
   EXPECT_EQ(packed.token, (Values{0, 1, 0, 2, 4}));
   EXPECT_EQ(packed.rows, (Values{10, 11, 0, 2, 4}));
-  EXPECT_EQ(packed.slots, (Values{0, 1, 5, 7, 9}));
   EXPECT_EQ(packed.cls_rows, (Values{0, 2}));
   ASSERT_EQ(packed.groups.size(), 2u);
   EXPECT_EQ(packed.groups[0].first_image, 0);
@@ -46,7 +45,6 @@ TEST(Packing, EquallyManyOpenRowsMakeOneGroupInTheOrderOfTheBatch) {
 TEST(Packing, ThatAllIsOpenKeepsEveryRowInOrder) {
   const PackedRows packed = Pack(std::vector<uint8_t>(6, 1), 2, 3);
   EXPECT_EQ(packed.rows, (Values{0, 1, 2, 3, 4, 5, 6, 7}));
-  EXPECT_EQ(packed.slots, packed.rows);
   ASSERT_EQ(packed.groups.size(), 1u);
   EXPECT_EQ(packed.groups[0].images, 2);
 }
@@ -102,14 +100,74 @@ TEST(Packing, AnyMaskIsPackedWhole) {
     }
     EXPECT_EQ(std::set<int64_t>(packed.rows.begin(), packed.rows.end()), expected);
     ASSERT_EQ(packed.rows.size(), expected.size()) << "a row twice";
-    EXPECT_TRUE(std::is_sorted(packed.slots.begin(), packed.slots.end()));
     for (size_t r = 0; r < packed.rows.size(); ++r) {
       EXPECT_EQ(packed.rows[r] % packed.tokens_per_image, packed.token[r]);
-      EXPECT_EQ(packed.slots[r] % packed.tokens_per_image, packed.token[r]);
-      const int64_t position = packed.slots[r] / packed.tokens_per_image;
-      EXPECT_EQ(packed.images[position], packed.rows[r] / packed.tokens_per_image);
     }
   }
+}
+
+// Every inner row is found in the outer packing, and among the keys of its image.
+void ExpectNested(const PackedRows& inner, const PackedRows& outer) {
+  const NestedRows nested = Nest(inner, outer);
+  ASSERT_EQ(nested.rows.size(), inner.rows.size());
+  ASSERT_EQ(nested.slots.size(), inner.rows.size());
+  for (size_t r = 0; r < inner.rows.size(); ++r) {
+    EXPECT_EQ(outer.rows[nested.rows[r]], inner.rows[r]);
+    EXPECT_EQ(nested.keys[nested.slots[r]], nested.rows[r]);
+  }
+  int64_t image = 0, row = 0, key = 0;
+  for (const NestedGroup& group : nested.groups) {
+    for (int64_t i = 0; i < group.images; ++i, ++image) {
+      for (int64_t r = 0; r < group.rows_per_image; ++r, ++row)
+        EXPECT_EQ(inner.rows[row] / inner.tokens_per_image, inner.images[image]);
+      for (int64_t k = 0; k < group.keys_per_image; ++k, ++key)
+        EXPECT_EQ(outer.rows[nested.keys[key]] / outer.tokens_per_image, inner.images[image]);
+    }
+  }
+  EXPECT_EQ(row, inner.size());
+  EXPECT_EQ(key, static_cast<int64_t>(nested.keys.size()));
+  bool all = key == outer.size();
+  for (int64_t k = 0; k < key; ++k) all = all && nested.keys[k] == k;
+  EXPECT_EQ(nested.keys_are_all, all);
+}
+
+TEST(Packing, RowsAreFoundInAnyPackingThatHoldsThem) {
+  constexpr int64_t kImages = 9, kPatches = 6;
+  for (uint32_t seed = 0; seed < 200; ++seed) {
+    SCOPED_TRACE(testing::Message() << "seed " << seed);
+    std::mt19937 random(seed);
+    std::vector<uint8_t> outer_open(kImages * kPatches), inner_open(kImages * kPatches);
+    for (size_t i = 0; i < outer_open.size(); ++i) {
+      outer_open[i] = random() % 3 != 0;
+      inner_open[i] = outer_open[i] != 0 && random() % 3 == 0;
+    }
+    const PackedRows all = PackAll(kImages, kPatches);
+    const PackedRows outer = Pack(outer_open, kImages, kPatches);
+    const PackedRows inner = Pack(inner_open, kImages, kPatches, outer.images);
+    ExpectGroupsTile(inner);
+    for (const PackedRows* in : {&inner, &outer, &all}) ExpectNested(*in, all);
+    ExpectNested(inner, outer);
+    ExpectNested(outer, outer);
+  }
+}
+
+TEST(Packing, ImagesWithEquallyManyRowsKeepTheOrderAskedFor) {
+  const std::vector<uint8_t> open = {1, 0, 0, 1, 1, 1};
+  EXPECT_EQ(Pack(open, 3, 2, std::vector<int64_t>{2, 1, 0}).images, (Values{1, 0, 2}));
+  EXPECT_EQ(Pack(open, 3, 2, std::vector<int64_t>{0, 1, 2}).images, (Values{0, 1, 2}));
+}
+
+TEST(Packing, ClosedRowsCompleteTheOpenOnesImageByImage) {
+  const std::vector<uint8_t> open = {0, 1, 0, 1, 0, 0, 0, 0, 1, 1, 1, 1};
+  const PackedRows packed = Pack(open, 3, 4);
+  const PackedRows closed = PackClosed(packed);
+  EXPECT_EQ(closed.images, packed.images);
+  EXPECT_EQ(closed.token, (Values{1, 3}));  // Image 2 has none.
+  EXPECT_EQ(closed.rows, (Values{1, 3}));
+  ASSERT_EQ(closed.groups.size(), 2u);
+  EXPECT_EQ(closed.groups[0].rows_per_image, 2);
+  EXPECT_EQ(closed.groups[1].rows_per_image, 0);
+  EXPECT_EQ(closed.groups[1].first_image, 1);
 }
 
 }  // namespace

@@ -22,13 +22,14 @@ struct Batch {
   int64_t images = 0;
   std::vector<float> values;
   std::vector<uint64_t> ids;
+  std::vector<uint8_t> present;  // Empty: all.
 
   Batch(int64_t image_count, std::vector<float> scores)
       : images(image_count), values(std::move(scores)), ids(image_count) {
     std::iota(ids.begin(), ids.end(), 100);
   }
   Scores scores() const {
-    return {images, static_cast<int64_t>(values.size()) / images, values, ids};
+    return {images, static_cast<int64_t>(values.size()) / images, values, ids, present};
   }
 };
 
@@ -227,6 +228,34 @@ TEST(Policy, SampleChangesWithSeedStepAndImage) {
   EXPECT_NE(open, Decide(policy, batch.scores(), {2, 1}));
   EXPECT_NE(open, Decide(policy, batch.scores(), {1, 2}));
   EXPECT_NE(Mask(open.begin(), open.begin() + 100), Mask(open.begin() + 100, open.end()));
+}
+
+TEST(Policy, WhatAnEarlierGateClosedStaysClosed) {
+  Batch batch = RandomBatch(6, 20, 8);
+  batch.present.assign(120, 0);
+  for (size_t i = 0; i < 120; i += 3) batch.present[i] = 1;
+  for (const Policy& policy :
+       {Threshold(0.0), Threshold(0.3), Threshold(0.9, 0.5), Share(PolicyKind::kBudget, 0.2),
+        Share(PolicyKind::kBudget, 0.9), Share(PolicyKind::kBudget, 0.2, true),
+        Share(PolicyKind::kSample, 0.2), Share(PolicyKind::kSample, 1.0)}) {
+    const Mask open = Decide(policy, batch.scores(), {1, 2});
+    for (size_t i = 0; i < open.size(); ++i) EXPECT_LE(open[i], batch.present[i]);
+    EXPECT_GT(CountOpen(open), 0);
+  }
+  // Shares are of the whole image; with fewer present, all of those.
+  EXPECT_EQ(Decide(Share(PolicyKind::kBudget, 0.9), batch.scores(), {}), batch.present);
+  EXPECT_EQ(Decide(Share(PolicyKind::kSample, 0.9), batch.scores(), {}), batch.present);
+  EXPECT_EQ(Decide(Threshold(0.0), batch.scores(), {}), batch.present);
+  EXPECT_EQ(CountOpen(Decide(Share(PolicyKind::kBudget, 0.2), batch.scores(), {})), 6 * 4);
+  batch.present.assign(120, 0);
+  EXPECT_EQ(CountOpen(Decide(Share(PolicyKind::kBudget, 0.2), batch.scores(), {})), 0);
+  EXPECT_EQ(CountOpen(Decide(Share(PolicyKind::kBudget, 0.2, true), batch.scores(), {})), 0);
+}
+
+TEST(Policy, GatesDrawApart) {
+  const Batch batch = RandomBatch(4, 30, 8);
+  const Policy policy = Share(PolicyKind::kSample, 0.3);
+  EXPECT_NE(Decide(policy, batch.scores(), {1, 2, 0}), Decide(policy, batch.scores(), {1, 2, 1}));
 }
 
 }  // namespace

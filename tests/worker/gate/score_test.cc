@@ -5,8 +5,6 @@
 #include <cmath>
 #include <numeric>
 
-#include "tests/common/says.h"
-
 namespace sluice::gate {
 namespace {
 
@@ -21,16 +19,6 @@ torch::Tensor LogitsOf(const std::vector<std::vector<double>>& distributions) {
   std::vector<torch::Tensor> rows;
   for (const auto& p : distributions) rows.push_back(torch::tensor(p, torch::kDouble).log());
   return torch::stack(rows).unsqueeze(0).to(torch::kFloat);
-}
-
-TEST(ScoreTest, NamesAndScorersGoBothWays) {
-  for (const Scorer scorer : {Scorer::kHead, Scorer::kInformation, Scorer::kRandom})
-    EXPECT_EQ(*ParseScorer(ScorerName(scorer)), scorer);
-  EXPECT_TRUE(SaysInvalid(ParseScorer("entropy").status(),
-                          {"gate.scorer", "'entropy'", "head, information, random"}));
-  EXPECT_TRUE(NeedsHead(Scorer::kHead));
-  EXPECT_TRUE(NeedsHead(Scorer::kInformation));
-  EXPECT_FALSE(NeedsHead(Scorer::kRandom));
 }
 
 TEST(ScoreTest, EntropyIsOneForUniformAndZeroForCertainPredictions) {
@@ -104,6 +92,83 @@ TEST(ScoreTest, InformationIsClampedToOneAndFiniteForCertainTokens) {
   const torch::Tensor scores = InformationScores(logits);
   EXPECT_EQ(scores[0][3].item<double>(), 1.0);
   EXPECT_NEAR(scores[0][0].item<double>(), std::log(4.0 / 3.0) / std::log(2.0), 1e-6);
+}
+
+TEST(ScoreTest, MarginIsOneLessTheLeadOfTheLikeliestClass) {
+  const std::vector<std::vector<double>> p = {{0.5, 0.3, 0.2}, {0.4, 0.4, 0.2}, {0.98, 0.01, 0.01}};
+  const torch::Tensor scores = MarginScores(LogitsOf(p));
+  for (size_t i = 0; i < p.size(); ++i)
+    EXPECT_NEAR(scores[0][i].item<double>(), 1.0 - (p[i][0] - p[i][1]), 1e-6) << i;
+}
+
+// Attention of two heads spelled out in double precision: [head][query][key].
+std::vector<std::vector<std::vector<double>>> Attention(const torch::Tensor& qkv, int64_t heads) {
+  const int64_t tokens = qkv.size(0), dim = qkv.size(1) / 3, width = dim / heads;
+  const torch::Tensor x = qkv.to(torch::kDouble).contiguous();
+  const auto at = [&](int64_t t, int64_t column) { return x[t][column].item<double>(); };
+  std::vector<std::vector<std::vector<double>>> result(heads);
+  for (int64_t h = 0; h < heads; ++h) {
+    for (int64_t i = 0; i < tokens; ++i) {
+      std::vector<double> row;
+      double sum = 0.0;
+      for (int64_t j = 0; j < tokens; ++j) {
+        double dot = 0.0;
+        for (int64_t d = 0; d < width; ++d)
+          dot += at(i, h * width + d) * at(j, dim + h * width + d);
+        row.push_back(std::exp(dot / std::sqrt(double(width))));
+        sum += row.back();
+      }
+      for (double& a : row) a /= sum;
+      result[h].push_back(row);
+    }
+  }
+  return result;
+}
+
+TEST(ScoreTest, AttentionScoresAreWhatTheFormulasSay) {
+  torch::manual_seed(4);
+  constexpr int64_t kTokens = 5, kHeads = 2;
+  const torch::Tensor qkv = torch::randn({2, kTokens, 3 * 8});
+  const torch::Tensor entropy = AttentionScores(qkv, kHeads);
+  const torch::Tensor by_class = ClassAttentionScores(qkv, kHeads);
+  ASSERT_EQ(entropy.sizes(), (std::vector<int64_t>{2, kTokens - 1}));
+  ASSERT_EQ(by_class.sizes(), (std::vector<int64_t>{2, kTokens - 1}));
+  for (int64_t image = 0; image < 2; ++image) {
+    const auto a = Attention(qkv[image], kHeads);
+    for (int64_t token = 1; token < kTokens; ++token) {
+      const double mean = (Entropy(a[0][token]) + Entropy(a[1][token])) / 2;
+      EXPECT_NEAR(entropy[image][token - 1].item<double>(), mean / std::log(double(kTokens)), 1e-6);
+      const double weight = (a[0][0][token] + a[1][0][token]) / 2 * kTokens;
+      EXPECT_NEAR(by_class[image][token - 1].item<double>(), weight / (1 + weight), 1e-6);
+    }
+  }
+}
+
+TEST(ScoreTest, EvenAttentionScoresOneAndOneHalf) {
+  const torch::Tensor qkv = torch::zeros({1, 7, 3 * 4});
+  EXPECT_NEAR(AttentionScores(qkv, 2).min().item<double>(), 1.0, 1e-6);
+  EXPECT_NEAR(ClassAttentionScores(qkv, 2).max().item<double>(), 0.5, 1e-6);
+}
+
+TEST(ScoreTest, EveryScorerButRandomHasItsFormula) {
+  torch::manual_seed(4);
+  const ScoreInput input{torch::randn({2, 4, 6}), torch::randn({2, 5, 24}), 2};
+  std::vector<torch::Tensor> seen;
+  for (const std::string& name : ScorerNames()) {
+    if (name == "random") continue;
+    const torch::Tensor scores = TokenScores(*ParseScorer(name), input);
+    ASSERT_EQ(scores.sizes(), (std::vector<int64_t>{2, 4})) << name;
+    EXPECT_EQ(scores.scalar_type(), torch::kFloat) << name;
+    EXPECT_GE(scores.min().item<double>(), 0.0) << name;
+    EXPECT_LE(scores.max().item<double>(), 1.0) << name;
+    for (const torch::Tensor& other : seen) EXPECT_FALSE(scores.equal(other)) << name;
+    seen.push_back(scores);
+  }
+}
+
+TEST(ScoreTest, GatesDrawApart) {
+  const std::vector<uint64_t> ids = {7, 8};
+  EXPECT_NE(RandomScores({5, 9, 0}, ids, 16), RandomScores({5, 9, 1}, ids, 16));
 }
 
 TEST(ScoreTest, RandomScoresAreTheSameOnAnyNumberOfRanks) {

@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "tests/worker/train/small_model.h"
+#include "worker/gate/score.h"
 
 namespace sluice::train {
 namespace {
@@ -69,13 +70,13 @@ TEST(GatedModelTest, CompactAtThresholdZeroEqualsDense) {
 TEST(GatedModelTest, TheDecisionIsThePoliciesAndCountsMatchIt) {
   const auto model = MakeModel(SmallGate(Mode::kCompact, 0.8, false), torch::kFloat);
   const Pass pass = Train(*model, MakeBatch(kIds, kKey, torch::kFloat));
-  EXPECT_EQ(pass.decision.scores, gate::RandomScores(kKey, kIds, 9));
+  EXPECT_EQ(pass.decision.layers[0].scores, gate::RandomScores(kKey, kIds, 9));
   int64_t tokens = 0, images = 0;
   for (size_t i = 0; i < kIds.size(); ++i) {
     int64_t of_image = 0;
     for (size_t j = 0; j < 9; ++j) {
-      const bool open = pass.decision.scores[9 * i + j] > 0.8;
-      EXPECT_EQ(pass.decision.open[9 * i + j] != 0, open);
+      const bool open = pass.decision.layers[0].scores[9 * i + j] > 0.8;
+      EXPECT_EQ(pass.decision.layers[0].open[9 * i + j] != 0, open);
       of_image += open ? 1 : 0;
     }
     tokens += of_image;
@@ -136,7 +137,7 @@ TEST(GatedModelTest, EvaluationGivesLogitsInTheOrderOfTheBatch) {
        {gate::Scorer::kRandom, gate::Scorer::kHead, gate::Scorer::kInformation}) {
     GateSettings settings = SmallGate(Mode::kCompact, 0.5, false);
     settings.scorer = scorer;
-    if (scorer == gate::Scorer::kInformation) settings.policy.threshold = 0.05;
+    if (scorer == gate::Scorer::kInformation) settings.gates[0].policy.threshold = 0.05;
     const auto model = MakeModel(settings, torch::kDouble);
     DrawHead(*model);
     GateDecision together;
@@ -166,7 +167,7 @@ TEST(GatedModelTest, EvaluationOpensAtLeastOnePatchOfEachImage) {
   EXPECT_TRUE(logits.isfinite().all().item<bool>());
   // One that is wholly open is the dense model, in any mode.
   model->settings().mode = Mode::kDense;
-  model->settings().policy.threshold = 0.0;
+  model->settings().gates[0].policy.threshold = 0.0;
   const ModelBatch batch = MakeBatch(kIds, kKey, torch::kFloat);
   const torch::Tensor difference = model->EvalGated(batch, &decision) - model->EvalDense(batch);
   EXPECT_LE(difference.abs().max().item<double>(), 1e-5);

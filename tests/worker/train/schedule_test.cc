@@ -44,5 +44,20 @@ TEST(Schedule, AConstantRateIsPossible) {
   for (int64_t step = 1; step <= 10; ++step) EXPECT_DOUBLE_EQ(schedule.At(step), 0.3);
 }
 
+TEST(OpeningScheduleTest, ClosesAtTheStartAndOpensAtTheEnd) {
+  const OpeningSchedule schedule{4, 5, 20};
+  EXPECT_DOUBLE_EQ(schedule.At(1), 1.0);
+  EXPECT_DOUBLE_EQ(schedule.At(3), 0.5);
+  EXPECT_DOUBLE_EQ(schedule.At(4), 0.25);
+  for (int64_t step = 5; step <= 15; ++step) EXPECT_EQ(schedule.At(step), 0.0) << step;
+  EXPECT_DOUBLE_EQ(schedule.At(16), 0.2);
+  EXPECT_DOUBLE_EQ(schedule.At(20), 1.0);
+}
+
+TEST(OpeningScheduleTest, NothingIsOpenedByDefault) {
+  const OpeningSchedule schedule{0, 0, 3};
+  for (int64_t step = 1; step <= 3; ++step) EXPECT_EQ(schedule.At(step), 0.0);
+}
+
 }  // namespace
 }  // namespace sluice::train

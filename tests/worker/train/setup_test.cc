@@ -23,7 +23,7 @@ class SetupTest : public ::testing::Test {
     config.model.depth = 3;
     config.model.heads = 2;
     config.gate.mode = "compact";
-    config.gate.layer = 2;
+    config.gate.layers = {2};
     config.gate.scorer = "information";
     return config;
   }
@@ -75,30 +75,6 @@ TEST_F(SetupTest, AProcessorIsAlwaysThereAndAGpuIsRefusedInOneLine) {
   const absl::Status status = ResolveDevice("cuda", 0).status();
   EXPECT_TRUE(SaysInvalid(status, {"device is 'cuda'", "cpu, auto"}));
   EXPECT_EQ(status.message().find('\n'), absl::string_view::npos);
-}
-
-TEST_F(SetupTest, TheHeadIsTrainedWhereTheScorerReadsItOrOnRequest) {
-  config::GateConfig gate;
-  gate.layer = 3;
-  gate.threshold = 0.4;
-  const auto trains = [&gate](const std::string& mode, const std::string& scorer,
-                              const std::string& train_head) {
-    gate.mode = mode;
-    gate.scorer = scorer;
-    gate.train_head = train_head;
-    return ResolveGate(gate).train_head;
-  };
-  EXPECT_TRUE(trains("compact", "head", "auto"));
-  EXPECT_TRUE(trains("compact", "information", "auto"));
-  EXPECT_FALSE(trains("compact", "random", "auto"));
-  EXPECT_FALSE(trains("dense", "head", "auto"));
-  EXPECT_TRUE(trains("dense", "random", "on"));
-  EXPECT_FALSE(trains("compact", "head", "off"));
-  const GateSettings settings = ResolveGate(gate);
-  EXPECT_EQ(settings.mode, Mode::kCompact);
-  EXPECT_EQ(settings.layer, 3);
-  EXPECT_EQ(settings.scorer, gate::Scorer::kHead);
-  EXPECT_EQ(settings.policy.threshold, 0.4);
 }
 
 TEST_F(SetupTest, EveryParameterIsInTheOptimizerOnce) {
@@ -155,9 +131,9 @@ TEST_F(SetupTest, ACheckpointGivesTheModelAndTheHeadOfTheSameLayer) {
   EXPECT_TRUE(same.model->vit()->pos_embed.equal(saved.model->vit()->pos_embed));
   EXPECT_TRUE(same.model->HeadParameters()[0].second.equal(head));
   EXPECT_EQ(same.optimizer->first_moments()[0].abs().sum().item<double>(), 0.0);
-  config.gate.layer = 1;
+  config.gate.layers = {1};
   EXPECT_EQ(Make(config).model->HeadParameters()[0].second.abs().sum().item<double>(), 0.0);
-  config.gate.layer = 2;
+  config.gate.layers = {2};
   config.model.replace_head = true;
   EXPECT_EQ(Make(config, 7).model->HeadParameters()[0].second.abs().sum().item<double>(), 0.0);
 }

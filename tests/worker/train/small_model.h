@@ -13,9 +13,9 @@ namespace sluice::train::testing {
 inline GateSettings SmallGate(Mode mode, double threshold, bool train_head) {
   GateSettings settings;
   settings.mode = mode;
-  settings.layer = 2;
+  settings.gates = {{2, {}}};
+  settings.gates[0].policy.threshold = threshold;
   settings.scorer = gate::Scorer::kRandom;
-  settings.policy.threshold = threshold;
   settings.train_head = train_head;
   return settings;
 }

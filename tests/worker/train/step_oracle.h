@@ -13,6 +13,7 @@
 #include "tests/worker/gate/dense_oracle.h"
 #include "tests/worker/train/small_model.h"
 #include "worker/data/sampler.h"
+#include "worker/gate/score.h"
 #include "worker/torch.h"
 #include "worker/train/train_step.h"
 
@@ -56,7 +57,8 @@ inline torch::Tensor HeadOracleLoss(GatedModel& model, const torch::nn::Linear& 
   {
     const torch::NoGradGuard no_graph;
     x = model.vit()->Embed(batch.images);
-    for (int64_t i = 0; i < model.settings().layer; ++i) x = model.vit()->blocks[i]->Forward(x);
+    for (int64_t i = 0; i < model.settings().gates[0].layer; ++i)
+      x = model.vit()->blocks[i]->Forward(x);
   }
   const torch::Tensor logits = torch::nn::Linear(head)->forward(x.slice(1, 1)).flatten(0, 1);
   const torch::Tensor labels = batch.labels.repeat_interleave(9);
@@ -90,7 +92,7 @@ inline ExpectedStep ExpectStep(const StepCase& c, int64_t step, GatedModel& mode
     expected.control.images += c.batch;
     expected.control.tokens += 9 * c.batch;
     loss = loss + gate::testing::DenseOracleLoss(model.vit(), batch.images, batch.labels,
-                                                 model.settings().layer, mask);
+                                                 model.settings().gates[0].layer, mask);
     if (c.train_head) head_loss = head_loss + HeadOracleLoss(model, head, batch);
   }
   expected.loss_sum = loss.item<double>();

@@ -157,7 +157,7 @@ TEST_P(TrainStepTest, NothingOpenAnywhereChangesNoBitAndTheNextStepIsWhole) {
   OnRanks(c, ranks(), [&](StepRank& rank, dist::Group& group) {
     ASSERT_TRUE(rank.Run(1).ok());
     const std::vector<torch::Tensor> before = rank.State();
-    rank.model().settings().policy.threshold = 1.0;
+    rank.model().settings().gates[0].policy.threshold = 1.0;
     const auto skipped = rank.Run(2);
     ASSERT_TRUE(skipped.ok()) << skipped.status();
     EXPECT_FALSE(skipped->updated);
@@ -169,7 +169,7 @@ TEST_P(TrainStepTest, NothingOpenAnywhereChangesNoBitAndTheNextStepIsWhole) {
     for (size_t i = 0; i < before.size(); ++i) EXPECT_TRUE(after[i].equal(before[i])) << i;
     EXPECT_EQ(rank.counters().steps, 2u);
     EXPECT_EQ(rank.counters().backward_steps, 1u);
-    rank.model().settings().policy.threshold = 0.6;
+    rank.model().settings().gates[0].policy.threshold = 0.6;
     GatedModel& reference = *references[group.rank()];
     CopyParameters(rank.model(), reference);
     const auto next = rank.Run(3);
