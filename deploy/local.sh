@@ -13,11 +13,12 @@ Usage: deploy/local.sh COMMAND
 Commands
   demo [OPTION…]     install what is missing, build, run the demo into build/demo
                      (--keep leaves the sidecar up, --seeds N repeats; more: sluice-worker demo --help)
-  test [CTEST-ARG…]  install what is missing, build everything, run all tests
+  test [CTEST-ARG…]  install what is missing, build everything, run all tests, then those under the sanitizers unless
+                     they passed with the same binaries before; with arguments, only the tests of the preset cpu
   build [PRESET]     install what is missing and build: cpu (default), cuda, asan or tsan
   lint [--quick]     format, shell scripts and protocol, and unless --quick clang-tidy; files that passed are not
                      checked again
-  sanitize           build and test under the address and the thread sanitizer
+  sanitize           build and test under the address and the thread sanitizer, whatever has passed before
   clean              remove build/
 
 Environment
@@ -156,21 +157,48 @@ run_demo() {
   exec build/cpu/bin/sluice-worker demo --output build/demo "$@"
 }
 
+# run_ctest PRESET [CTEST-ARG…]. The line that it begins with is what .ci/closing.awk goes by.
+run_ctest() {
+  local fixed=()
+  # The thread sanitizer does not work with every layout that address randomisation makes.
+  if [[ $1 == tsan ]] && setarch "$(uname -m)" -R true 2>/dev/null; then fixed=(setarch "$(uname -m)" -R); fi
+  say "tests of preset $1"
+  "${fixed[@]}" ctest --test-dir "build/$1" --output-on-failure --parallel "$(job_count)" "${@:2}"
+}
+
+# test_sanitized PRESET: builds, and runs the tests unless these very binaries have passed before. Tests start each
+# other's programs, so one stamp stands for all. The checks of the tree and of scripts are the preset cpu's.
+test_sanitized() {
+  local targets=() chosen=(-LE deploy) stamp=build/$1/passed sums
+  if [[ $1 == tsan ]]; then targets=(sluice_thread_tests) chosen=(-L threads); fi
+  say "building preset $1"
+  build "$1" "${targets[@]}"
+  sums=$(find "build/$1/bin" -type f -print0 | sort -z | xargs -0 sha256sum)
+  if [[ -e $stamp && $(<"$stamp") == "$sums" ]]; then
+    say "tests of preset $1: passed before with the same binaries"
+    return
+  fi
+  rm -f "$stamp"
+  run_ctest "$1" "${chosen[@]}"
+  printf '%s\n' "$sums" >"$stamp"
+}
+
 run_tests() {
   install_packages build test
   install_tools examples
   build cpu
-  exec ctest --test-dir build/cpu --output-on-failure --parallel "$(job_count)" "$@"
+  run_ctest cpu "$@"
+  if (($# > 0)); then return; fi
+  test_sanitized asan
+  test_sanitized tsan
 }
 
 sanitize() {
-  local preset fixed=()
+  local preset
   install_packages build test
-  # The thread sanitizer does not work with every layout that address randomisation makes.
-  if setarch "$(uname -m)" -R true 2>/dev/null; then fixed=(setarch "$(uname -m)" -R); fi
   for preset in asan tsan; do
-    build "$preset"
-    "${fixed[@]}" ctest --test-dir "build/$preset" --output-on-failure --parallel "$(job_count)"
+    rm -f "build/$preset/passed"
+    test_sanitized "$preset"
   done
 }
 

@@ -11,8 +11,8 @@ endif()
 
 # The arithmetic that counts is in LibTorch and in kernels that vectorise by themselves: -O3 would only compile longer.
 set(CMAKE_CXX_FLAGS_RELEASE "-O2 -DNDEBUG")
-# For the sanitizers: enough for a stack trace, and quick to compile.
-set(CMAKE_CXX_FLAGS_SANITIZE "-O1 -g1")
+# For the sanitizers: enough for a stack trace, and quick to compile (-O1 takes half as long again).
+set(CMAKE_CXX_FLAGS_SANITIZE "-Og -g1")
 
 include(GNUInstallDirs)
 # Installed binaries find LibTorch (and NCCL) where they were linked from, as the ones in bin/ do.

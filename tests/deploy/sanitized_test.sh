@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# Which test runs `deploy/local.sh test` makes, with a cmake and a ctest that only note how they were called.
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+tree=$(mktemp -d)
+trap 'rm -rf "$tree"' EXIT
+cp -r "$here/../../deploy" "$tree/"
+mkdir -p "$tree"/{stubs,torch/lib} "$tree"/build/{asan,tsan}/bin "$tree/.deps/venv"
+touch "$tree/torch/lib/libtorch_cpu.so"
+awk '$1 == "examples" {printf "%s%s", sep, $2; sep = " "}' "$tree/deploy/python.txt" >"$tree/.deps/venv/ready-examples"
+for preset in asan tsan; do echo one >"$tree/build/$preset/bin/a_test"; done
+printf '#!/bin/sh\n' >"$tree/stubs/cmake"
+# $ROOT and $FAIL are for the stub to expand.
+# shellcheck disable=SC2016
+printf '#!/bin/sh\necho "$2" >>"$ROOT/calls"\ncase $2 in *"/$FAIL") exit 8 ;; esac\n' >"$tree/stubs/ctest"
+chmod +x "$tree"/stubs/*
+export ROOT=$tree PATH=$tree/stubs:$PATH SLUICE_PACKAGES=skip LIBTORCH_ROOT=$tree/torch SLUICE_JOBS=1
+
+# expect STATUS "CALLS" FAILING ARGUMENT…: the presets whose tests are run.
+expect() {
+  local status=0
+  rm -f "$tree/calls"
+  FAIL=$3 "$tree/deploy/local.sh" "${@:4}" >"$tree/log" 2>&1 || status=$?
+  local calls
+  calls=$(sed 's|build/||' "$tree/calls" | xargs)
+  if [[ $status != "$1" || $calls != "$2" ]]; then
+    printf '%s, failing: %s: expected status %s and "%s", got %s and "%s":\n' "${*:4}" "$3" "$1" "$2" "$status" "$calls"
+    cat "$tree/log"
+    exit 1
+  fi
+}
+
+expect 0 "cpu" none test -R something
+expect 8 "cpu" cpu test
+expect 8 "cpu asan" asan test
+expect 8 "cpu asan tsan" tsan test
+expect 0 "cpu tsan" none test # asan passed just now.
+expect 0 "cpu" none test
+grep -q "tests of preset asan: passed before" "$tree/log"
+echo two >"$tree/build/asan/bin/a_test"
+expect 8 "cpu asan" asan test
+expect 0 "cpu asan" none test
+expect 0 "asan tsan" none sanitize
