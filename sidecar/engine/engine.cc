@@ -28,6 +28,13 @@ Engine::Engine(const PolicyOptions& options, StoredState stored) : options_(opti
   }
 }
 
+bool Engine::Tick(AlertTime now) {
+  now_ = now;
+  bool changed = false;
+  for (auto& [name, run] : runs_) changed |= run.Tick(now);
+  return changed;
+}
+
 void Engine::Apply(const Command& command, Outbox& outbox) {
   if (const auto* message = std::get_if<StreamMessage>(&command)) OnMessage(*message, outbox);
   if (const auto* rejected = std::get_if<RejectedMessage>(&command)) OnRejected(*rejected, outbox);
@@ -95,7 +102,9 @@ absl::StatusOr<HelloReply> Engine::Greet(const StreamMessage& command, const Hel
     return sidecar::Refuse(RefusalReason::kLimit,
                            absl::StrCat("there are ", kMaxRuns, " runs already"));
   }
-  Run& run = runs_.try_emplace(identity.run, identity.run, options_).first->second;
+  const auto [entry, is_new] = runs_.try_emplace(identity.run, identity.run, options_);
+  Run& run = entry->second;
+  if (is_new) run.Tick(now_);
   absl::StatusOr<HelloReply> reply = run.Greet(identity, hello, command.sink);
   if (reply.ok()) bindings_[command.sink.get()] = Binding{identity.run, identity.rank};
   if (!run.known()) runs_.erase(identity.run);
@@ -121,8 +130,11 @@ void Engine::OnRejected(const RejectedMessage& command, Outbox& outbox) {
   const auto binding = bindings_.find(command.sink.get());
   const bool bound = binding != bindings_.end();
   if (bound) {
-    runs_.at(binding->second.run)
-        .TakeRejected(binding->second.rank, command.seq, command.sink, outbox);
+    Run& run = runs_.at(binding->second.run);
+    run.TakeRejected(binding->second.rank, command.seq, command.sink, outbox);
+    if (ReasonOf(command.why) == RefusalReason::kOutOfRange) {
+      run.NoteRefusedNumber(std::string(command.why.message()));
+    }
   }
   // Before its Hello a stream has nothing to lose: a bad Hello ends it.
   Refuse(command.sink, command.seq, command.why, !bound, outbox);
@@ -147,15 +159,18 @@ void Engine::OnSetThreshold(const SetThresholdCommand& command, Outbox& outbox) 
 
 void Engine::OnResetBreaker(const ResetBreakerCommand& command, Outbox& outbox) {
   const auto run = runs_.find(command.run);
-  const absl::Status result =
+  absl::StatusOr<Directive> result =
       run == runs_.end() ? absl::NotFoundError(absl::StrCat("run '", command.run, "' is not known"))
-                         : absl::FailedPreconditionError("breaker is closed");
+                         : run->second.ResetBreaker(command.reason, outbox);
   outbox.answers.push_back({command.done, result});
 }
 
 Changes Engine::PendingChanges() {
   Changes changes;
-  for (auto& [name, run] : runs_) run.AddChanges(activity_ + 1, changes);
+  for (auto& [name, run] : runs_) {
+    if (run.changed()) run.LookForAlerts(std::nullopt);
+    run.AddChanges(activity_ + 1, changes);
+  }
   if (!changes.empty()) ++activity_;
   return changes;
 }

@@ -12,10 +12,15 @@
 namespace sluice::sidecar {
 
 // All runs, and the one place that changes them. Owned by the writer thread, not synchronised, and
-// free of I/O and clocks: commands in, rows for the store, things to say and pictures out.
+// free of I/O and clocks: commands and the time in, rows for the store, things to say and pictures
+// out.
 class Engine {
  public:
   Engine(const PolicyOptions& options, StoredState stored);
+
+  // The time of the commands that follow, on a clock that never goes back. True if its passing
+  // alone changed something: then there is something to commit.
+  bool Tick(AlertTime now);
 
   void Apply(const Command& command, Outbox& outbox);
 
@@ -50,6 +55,7 @@ class Engine {
   std::map<const StreamSink*, Binding> bindings_;
   std::map<std::string, uint64_t> rejected_;
   std::map<std::string, std::shared_ptr<const RunView>> views_;
+  AlertTime now_{};
   uint64_t activity_ = 0;
 };
 

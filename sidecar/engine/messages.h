@@ -8,6 +8,7 @@
 
 #include "common/directive.h"
 #include "common/snapshot.h"
+#include "sidecar/policy/probe.h"
 
 // Plain forms of what a rank says; fields and units as in proto/sluice/v1/telemetry.proto. What is
 // here has passed the checks of sidecar/wire.
@@ -56,10 +57,13 @@ struct Event {
   std::string key;
   uint64_t step = 0;
   std::string body;  // The message as JSON.
-  // Set for kind `probe`: relative increase of the loss over its baseline.
-  std::optional<double> probe_delta;
+  // Set for kind `probe`.
+  std::optional<ProbeCheck> probe;
   // Set for kind `ended`.
   bool ended = false;
+  // Set for kinds `directive_applied` and `directive_refused`; the second with the reason.
+  uint64_t version = 0;
+  std::string detail = {};
 };
 
 using Body = std::variant<Hello, GateSnapshot, Event>;

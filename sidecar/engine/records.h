@@ -10,6 +10,8 @@
 #include "common/counters.h"
 #include "common/directive.h"
 #include "sidecar/engine/messages.h"
+#include "sidecar/policy/alerts.h"
+#include "sidecar/policy/breaker.h"
 #include "sidecar/policy/proposal.h"
 
 // The durable state of the sidecar as plain values: what the store writes and reads back.
@@ -73,6 +75,11 @@ struct Newest {
   bool operator==(const Newest&) const = default;
 };
 
+// Bound of the probes of a run, and so of the labels of their metrics. Checks of further ones are
+// counted together under a name that no probe can have.
+inline constexpr size_t kMaxProbes = 64;
+inline constexpr char kOtherProbes[] = "(other)";
+
 struct RunRecord {
   std::string run;
   uint32_t world_size = 0;
@@ -91,7 +98,9 @@ struct RunRecord {
   std::vector<GateLayer> gates;
   std::vector<LayerSteering> steering;
   Newest newest;
-  std::map<std::string, double> probe_deltas;
+  std::map<std::string, ProbeState> probes;  // At most kMaxProbes, and kOtherProbes for the rest.
+  BreakerState breaker;
+  AlertState alerts;
   std::optional<Directive> in_force;
 
   bool operator==(const RunRecord&) const = default;

@@ -73,8 +73,9 @@ absl::Status Run::Take(const Identity& identity, const Body& body,
     status = CheckLayers(*snapshot);
     if (status.ok()) TakeSnapshot(*snapshot, is_new, slot, outbox);
   } else if (const auto* event = std::get_if<Event>(&body)) {
-    TakeEvent(*event, slot);
+    TakeEvent(*event, is_new, slot, outbox);
   }
+  slot.since = now_;
   slot.record.seq = slot.seqs.durable();
   dirty_ranks_.insert(identity.rank);
   changed_ = true;
@@ -98,6 +99,8 @@ void Run::TakeSnapshot(const GateSnapshot& snapshot, bool is_new, Slot& slot, Ou
   dirty_ = true;
   record_.generation_max = std::max(record_.generation_max, slot.record.last_step);
   if (slot.record.rank == 0 && snapshot.last_step >= record_.newest.step) {
+    record_.alerts.applied_version = snapshot.directive_version;
+    if (snapshot.rate_alerts_silent) record_.alerts.silent_step = snapshot.last_step;
     Newest& newest = record_.newest;
     newest = Newest{snapshot.last_step,          snapshot.loss,
                     snapshot.train_accuracy,     snapshot.accuracy_dense,
@@ -112,18 +115,12 @@ void Run::TakeSnapshot(const GateSnapshot& snapshot, bool is_new, Slot& slot, Ou
   CloseWindows(outbox);
 }
 
-void Run::TakeEvent(const Event& event, Slot& slot) {
+void Run::TakeEvent(const Event& event, bool is_new, Slot& slot, Outbox& outbox) {
   if (event.ended) {
     slot.record.ended = true;
   }
-  if (event.probe_delta.has_value()) {
-    // A bound on the label's values; further probes stay in the journal only.
-    constexpr size_t kMaxProbes = 64;
-    if (record_.probe_deltas.contains(event.key) || record_.probe_deltas.size() < kMaxProbes) {
-      record_.probe_deltas[event.key] = *event.probe_delta;
-    }
-    dirty_ = true;
-  }
+  if (event.probe.has_value() && is_new) TakeProbe(event.key, *event.probe, outbox);
+  if (event.version > 0) TakeVersion(event);
   appended_.events.push_back({record_.run, event});
 }
 
@@ -139,6 +136,7 @@ void Run::CloseWindows(Outbox& outbox) {
     const SteeringResult result = Steer(*window, options_, record_);
     RecordWindow(*window, result);
     if (result.directive.has_value()) Announce(*result.directive, outbox);
+    LookForAlerts(window->last_step);
   }
 }
 
@@ -176,13 +174,14 @@ void Run::Disconnect(uint32_t rank, const StreamSink* sink) {
   const auto it = slots_.find(rank);
   if (it == slots_.end() || it->second.sink.get() != sink) return;
   it->second.sink.reset();
+  it->second.since = now_;
   changed_ = true;
 }
 
 absl::StatusOr<Directive> Run::SetThreshold(uint32_t layer, double threshold,
                                             const std::string& reason, Outbox& outbox) {
   SLUICE_ASSIGN_OR_RETURN(const Directive directive,
-                          sidecar::SetThreshold(layer, threshold, reason, record_));
+                          sidecar::SetThreshold(layer, threshold, reason, options_, record_));
   dirty_ = changed_ = true;
   Announce(directive, outbox);
   return directive;

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -47,6 +48,17 @@ class Run {
   absl::StatusOr<Directive> SetThreshold(uint32_t layer, double threshold,
                                          const std::string& reason, Outbox& outbox);
 
+  // Takes the breaker back to level 0; FAILED_PRECONDITION if it is there.
+  absl::StatusOr<Directive> ResetBreaker(const std::string& reason, Outbox& outbox);
+  // A message of a rank was refused for a number; `detail` says which.
+  void NoteRefusedNumber(const std::string& detail);
+
+  // The time of what follows. Looks for alerts that time alone raises, now and then; true if there
+  // is something to commit.
+  bool Tick(AlertTime now);
+  // Brings the alerts up to date, after a change or at the end of a window.
+  void LookForAlerts(std::optional<uint64_t> window_end);
+
   const RunRecord& record() const { return record_; }
   bool known() const { return record_.epoch > 0; }
   bool changed() const { return changed_; }
@@ -61,6 +73,7 @@ class Run {
     RankRecord record;
     SeqTracker seqs;
     std::shared_ptr<StreamSink> sink;
+    AlertTime since{};  // The last word of a rank with a stream; the stream's loss without one.
   };
 
   bool HolderIsLive() const;
@@ -70,7 +83,11 @@ class Run {
   absl::Status CheckSender(const Identity& identity, const StreamSink* sink) const;
   absl::Status CheckLayers(const GateSnapshot& snapshot) const;
   void TakeSnapshot(const GateSnapshot& snapshot, bool is_new, Slot& slot, Outbox& outbox);
-  void TakeEvent(const Event& event, Slot& slot);
+  void TakeEvent(const Event& event, bool is_new, Slot& slot, Outbox& outbox);
+  void TakeProbe(const std::string& probe, const ProbeCheck& check, Outbox& outbox);
+  void TakeVersion(const Event& event);
+  void GoBackTo(uint64_t step);
+  AlertInput Measure() const;
   void CloseWindows(Outbox& outbox);
   void RecordWindow(const ClosedWindow& window, const SteeringResult& result);
   void Announce(const Directive& directive, Outbox& outbox);
@@ -81,6 +98,9 @@ class Run {
   History history_;
   std::shared_ptr<const History> history_view_;
   uint64_t revision_ = 0;
+  AlertTime now_{};
+  AlertTime group_since_{};  // The present group of ranks, as far as this process knows it.
+  AlertTime looked_{};
 
   bool changed_ = false;  // The view is out of date.
   bool dirty_ = false;    // The record is not durable.

@@ -57,7 +57,9 @@ void Run::ResetForNewTraining() {
   record_.window_end = 0;
   record_.steering.clear();
   record_.newest = Newest{};
-  record_.probe_deltas.clear();
+  record_.probes.clear();
+  record_.breaker = BreakerState{};
+  record_.alerts = AlertState{};
   record_.in_force.reset();
 }
 
@@ -76,7 +78,9 @@ void Run::AdvanceGeneration(const Identity& identity, const Hello& hello) {
     cleared_ = true;
     for (const auto& [rank, slot] : slots_) dirty_ranks_.insert(rank);
   }
+  if (!first) GoBackTo(hello.start_step);
   record_.newest.step = 0;
+  group_since_ = now_;
   record_.generation = identity.generation;
   record_.world_size = hello.world_size;
   record_.gates = hello.gates;
@@ -101,7 +105,7 @@ absl::StatusOr<HelloReply> Run::Greet(Identity identity, const Hello& hello,
   AdvanceGeneration(identity, hello);
   record_.epoch = lease.epoch;
   record_.holder = lease.holder;
-  if (hello.in_force.has_value() && AdoptDirective(*hello.in_force, record_)) {
+  if (hello.in_force.has_value() && AdoptDirective(*hello.in_force, options_, record_)) {
     appended_.directives.push_back(*record_.in_force);
     ++revision_;
   }
@@ -109,6 +113,7 @@ absl::StatusOr<HelloReply> Run::Greet(Identity identity, const Hello& hello,
   Slot& slot = slots_[identity.rank];
   if (slot.sink != nullptr) slot.sink->Close("a newer stream speaks for this rank");
   slot.sink = sink;
+  slot.since = now_;
   const RankRecord& rank = slot.record;
   if (rank.epoch != identity.lease_epoch || rank.generation != identity.generation ||
       rank.incarnation != identity.incarnation) {

@@ -37,6 +37,8 @@ std::shared_ptr<const RunView> Run::MakeView() {
   view->work = record_.work_base + record_.generation_max - record_.generation_start;
   view->revision = revision_;
   view->history = history_view_;
+  view->highest_breaker_level = HighestLevel(options_.breaker);
+  view->most_rollbacks = static_cast<uint32_t>(options_.breaker.rollbacks);
   uint64_t slowest = UINT64_MAX;
   for (const auto& [rank, slot] : slots_) {
     const RankRecord& r = slot.record;

@@ -1,5 +1,6 @@
 #include "sidecar/engine/steering.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "absl/strings/str_cat.h"
@@ -38,24 +39,39 @@ void Feed(const LayerCounters& counts, uint64_t tokens, double alpha, LayerSteer
   ++layer.windows;
 }
 
-Proposal Propose(const GateLayer& gate, const PolicyOptions& options, const LayerSteering& layer) {
-  const bool by_rate = options.policy == ThresholdPolicy::kTargetRate ||
-                       (options.policy == ThresholdPolicy::kAuto && gate.target_rate > 0.0);
-  if (!by_rate) return EmaThreshold(layer.base, layer.last_mean, options.alpha);
-  return TargetRate(layer.ema_weights,
-                    gate.target_rate > 0.0 ? gate.target_rate : options.target_rate);
+bool ByTargetRate(const GateLayer& gate, const PolicyOptions& options) {
+  return options.policy == ThresholdPolicy::kTargetRate ||
+         (options.policy == ThresholdPolicy::kAuto && gate.target_rate > 0.0);
 }
 
-DecisionRecord Decide(const GateLayer& gate, const ClosedWindow& window, uint64_t tokens,
-                      const PolicyOptions& options, const std::string& run, LayerSteering& layer) {
-  const ComposeInput input{Propose(gate, options, layer),
+// What the breaker adds to the threshold of a layer. Where a rate is aimed at it lowers the rate.
+double BreakerOffset(const GateLayer& gate, uint32_t level, const PolicyOptions& options) {
+  return ByTargetRate(gate, options) ? 0.0 : ThresholdOffset(level, options.breaker);
+}
+
+Proposal Propose(const GateLayer& gate, const PolicyOptions& options, uint32_t breaker_level,
+                 const LayerSteering& layer) {
+  if (!ByTargetRate(gate, options)) {
+    return EmaThreshold(layer.base, layer.last_mean, options.alpha);
+  }
+  const double target = gate.target_rate > 0.0 ? gate.target_rate : options.target_rate;
+  return TargetRate(layer.ema_weights, TightenedRate(target, breaker_level));
+}
+
+DecisionRecord Decide(size_t index, const ClosedWindow& window, uint64_t tokens,
+                      const PolicyOptions& options, RunRecord& run) {
+  const GateLayer& gate = run.gates[index];
+  LayerSteering& layer = run.steering[index];
+  const uint32_t level = run.breaker.level;
+  const double offset = BreakerOffset(gate, level, options);
+  const ComposeInput input{Propose(gate, options, level, layer),
                            layer.ema_weights,
                            layer.sent_base,
-                           {layer.sent_base, layer.last_rate},
-                           0.0};
+                           {std::min(layer.sent_base + offset, 1.0), layer.last_rate},
+                           offset};
   const Decision decision = Compose(input, options.limits);
   DecisionRecord record;
-  record.run = run;
+  record.run = run.run;
   record.step = window.last_step;
   record.layer = gate.layer;
   record.tokens = tokens;
@@ -77,6 +93,8 @@ Directive NextDirective(const RunRecord& run) {
   Directive next = run.in_force.value_or(Directive{});
   next.run = run.run;
   next.version = run.version + 1;
+  next.breaker_action = HoldingAction(run.breaker.level);
+  next.breaker_level = run.breaker.level;
   next.layers.clear();
   for (size_t i = 0; i < run.gates.size(); ++i) next.layers.push_back(InForce(run, i));
   return next;
@@ -85,6 +103,13 @@ Directive NextDirective(const RunRecord& run) {
 void PutInForce(const Directive& directive, RunRecord& run) {
   run.version = directive.version;
   run.in_force = directive;
+}
+
+// The policies go on from `threshold`, of which the breaker's part is not theirs.
+void SetBase(size_t index, double threshold, const PolicyOptions& options, RunRecord& run) {
+  const double offset = BreakerOffset(run.gates[index], run.breaker.level, options);
+  LayerSteering& layer = run.steering[index];
+  layer.base = layer.sent_base = std::max(threshold - offset, 0.0);
 }
 
 }  // namespace
@@ -134,7 +159,7 @@ SteeringResult Steer(const ClosedWindow& window, const PolicyOptions& options, R
           absl::StrCat(why, "gate policy is ", gate.policy, ", the threshold is not its lever"));
       continue;
     }
-    result.decisions.push_back(Decide(gate, window, tokens, options, run.run, layer));
+    result.decisions.push_back(Decide(i, window, tokens, options, run));
     const DecisionRecord& decision = result.decisions.back();
     reasons.push_back(why + decision.reason);
     changed |= IsChange(next.layers[i].threshold, decision.threshold);
@@ -152,7 +177,7 @@ SteeringResult Steer(const ClosedWindow& window, const PolicyOptions& options, R
 }
 
 absl::StatusOr<Directive> SetThreshold(uint32_t layer, double threshold, const std::string& reason,
-                                       RunRecord& run) {
+                                       const PolicyOptions& options, RunRecord& run) {
   for (size_t i = 0; i < run.gates.size(); ++i) {
     if (run.gates[i].layer != layer) continue;
     if (!ThresholdIsTheLever(run.gates[i])) {
@@ -164,20 +189,42 @@ absl::StatusOr<Directive> SetThreshold(uint32_t layer, double threshold, const s
     next.layers[i].threshold = threshold;
     next.reason = absl::StrCat("set by hand: ", reason);
     next.based_on_step = run.window_end;
-    run.steering[i].base = run.steering[i].sent_base = threshold;
+    SetBase(i, threshold, options, run);
     PutInForce(next, run);
     return next;
   }
   return absl::NotFoundError(absl::StrCat("run '", run.run, "' has no gate layer ", layer));
 }
 
-bool AdoptDirective(const Directive& directive, RunRecord& run) {
+bool AdoptDirective(const Directive& directive, const PolicyOptions& options, RunRecord& run) {
   if (directive.version <= run.version) return false;
   PutInForce(directive, run);
+  run.breaker.level = std::min(directive.breaker_level, kRollBack);
   for (size_t i = 0; i < run.steering.size(); ++i) {
-    run.steering[i].base = run.steering[i].sent_base = InForce(run, i).threshold;
+    SetBase(i, InForce(run, i).threshold, options, run);
   }
   return true;
+}
+
+Directive ApplyBreaker(const BreakerDecision& decision, uint64_t step, const PolicyOptions& options,
+                       RunRecord& run) {
+  const uint32_t level = run.breaker.level;
+  Directive next = NextDirective(run);
+  for (size_t i = 0; i < run.gates.size(); ++i) {
+    const GateLayer& gate = run.gates[i];
+    if (ThresholdIsTheLever(gate)) {
+      next.layers[i].threshold = std::clamp(
+          run.steering[i].sent_base + BreakerOffset(gate, level, options), 0.0, 1.0);
+    } else {
+      next.layers[i].target_rate = TightenedRate(gate.target_rate, level);
+    }
+  }
+  next.breaker_action = decision.action;
+  next.rehearsal_share = RehearsalShare(level, options.breaker);
+  next.reason = decision.reason;
+  next.based_on_step = step;
+  PutInForce(next, run);
+  return next;
 }
 
 }  // namespace sluice::sidecar

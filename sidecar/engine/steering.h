@@ -20,6 +20,8 @@ struct PolicyOptions {
   double alpha = 0.05;       // Weight of a new window in the averages.
   double target_rate = 0.5;  // For `target_rate` at a layer whose Hello names none.
   ComposeLimits limits;
+  BreakerOptions breaker;
+  AlertLimits alerts;
 };
 
 // What a window led to.
@@ -40,11 +42,16 @@ SteeringResult Steer(const ClosedWindow& window, const PolicyOptions& options, R
 // A person's threshold: a new directive that the policies go on from. NOT_FOUND for a layer that
 // the run lacks, FAILED_PRECONDITION where the threshold is not the lever.
 absl::StatusOr<Directive> SetThreshold(uint32_t layer, double threshold, const std::string& reason,
-                                       RunRecord& run);
+                                       const PolicyOptions& options, RunRecord& run);
 
 // Takes over a directive that a worker has in force, if its version is above all of ours.
 // True if it was taken.
-bool AdoptDirective(const Directive& directive, RunRecord& run);
+bool AdoptDirective(const Directive& directive, const PolicyOptions& options, RunRecord& run);
+
+// Puts what `run.breaker` stands at into force, as a new directive at once. `decision` says what it
+// asks for and why.
+Directive ApplyBreaker(const BreakerDecision& decision, uint64_t step, const PolicyOptions& options,
+                       RunRecord& run);
 
 // Threshold and target rate in force at gate `index`: the directive's, or the Hello's before any.
 LayerDirective InForce(const RunRecord& run, size_t index);

@@ -32,7 +32,9 @@ struct RunView {
   uint64_t coalesced = 0;  // Snapshots that ranks merged.
   uint64_t ranks_live = 0;
   uint64_t ranks_lost = 0;
-  uint64_t revision = 0;                   // Rises when a window closes or a directive is made.
+  uint64_t revision = 0;               // Rises when a window closes or a directive is made.
+  uint32_t highest_breaker_level = 0;  // That the options allow.
+  uint32_t most_rollbacks = 0;
   std::shared_ptr<const History> history;  // Oldest first; the newest kHistoryInMemory windows.
 };
 

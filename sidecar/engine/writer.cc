@@ -48,7 +48,8 @@ void Writer::Loop() {
       std::this_thread::sleep_for(kIdleRound);  // Between two tries of a failing commit.
     } else {
       const std::vector<Command> batch = queue_->Drain(kBatch, kIdleRound);
-      if (batch.empty()) {
+      const bool time_changed_something = engine_.Tick(Clock::now());
+      if (batch.empty() && !time_changed_something) {
         if (stopping_ && queue_->empty()) break;
         continue;
       }

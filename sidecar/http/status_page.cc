@@ -57,6 +57,10 @@ std::string RunSection(const RunView& view) {
                     "<th>mean score</th><th>its average</th><th>activation rate</th></tr>",
                     LayerRows(record), "</table>");
   }
+  for (const Alert& alert : record.alerts.firing) {
+    absl::StrAppend(&html, "<p><strong>", alert.name, "</strong> since step ", alert.since_step,
+                    ": ", Escape(alert.reason), "</p>");
+  }
   if (record.in_force.has_value()) {
     absl::StrAppend(&html, "<p>", Escape(record.in_force->reason), "</p>");
   }

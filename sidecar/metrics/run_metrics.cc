@@ -124,13 +124,6 @@ void AddSampleMetrics(const View& view, FamilyBuilder& families) {
                  "as last measured.");
   AddPerRun(
       view, [](const RunView& r) { return r.record.newest.compute_saved_ratio; }, families);
-  families.Gauge("sluice_probe_loss_delta_ratio",
-                 "Relative increase of a legacy probe's loss over its baseline.");
-  for (const auto& run : view.runs) {
-    for (const auto& [probe, delta] : run->record.probe_deltas) {
-      families.Add({{"run", run->record.run}, {"probe", probe}}, delta);
-    }
-  }
 }
 
 }  // namespace sluice::sidecar

@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "sidecar/metrics/gate_metrics.h"
+#include "sidecar/metrics/health_metrics.h"
 #include "sidecar/metrics/run_metrics.h"
 
 namespace sluice::sidecar {
@@ -14,6 +15,7 @@ std::vector<prometheus::MetricFamily> MetricsOf(const View& view) {
   AddRunMetrics(view, families);
   AddSampleMetrics(view, families);
   AddGateMetrics(view, families);
+  AddHealthMetrics(view, families);
   families.Gauge("sluice_build_info", "Always 1; the label names the sidecar's version.");
   families.Add({{"version", SLUICE_VERSION}}, 1.0);
   families.Counter("sluice_rejected_total", "Messages of workers that were refused, by reason.");

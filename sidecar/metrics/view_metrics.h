@@ -11,7 +11,7 @@
 namespace sluice::sidecar {
 
 // Every metric of a view (DESIGN, section 8), with help and units. Labels are run, layer, probe,
-// state, split and reason: never a rank or free text. Pure.
+// result, alert, state, split and reason: never a rank or free text. Pure.
 std::vector<prometheus::MetricFamily> MetricsOf(const View& view);
 
 // Renders the newest view of a hub; nothing is counted on the ingest path. Thread-safe.

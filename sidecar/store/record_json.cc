@@ -30,6 +30,16 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Newest, step, loss, train_accura
                                                 accuracy_gated, gradient_norm, learning_rate,
                                                 images_per_second, rate_alerts_silent, thresholds,
                                                 compute_saved_ratio)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(ProbeState, step, delta, limit, ok, worse)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(ProbeStreak, step, worse, calm)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(BreakerState, level, rollbacks, since_step, reason,
+                                                streaks)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Alert, name, reason, since_step)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(AveragePoint, step, averages)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(AlertState, firing, averages, silent_step,
+                                                applied_version, awaited_version, awaited_since,
+                                                refused_version, refused_why, refused_numbers,
+                                                refused_before, refused_number)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(LayerWindow, layer, threshold, target_rate, mean,
                                                 ema, stddev, rate)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(WindowRecord, run, first_step, last_step, coverage,
@@ -42,7 +52,7 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(RunRecord, run, world_size, epoc
                                                 generation, work_base, generation_start,
                                                 generation_max, window_end, version, activity,
                                                 coverage, trigger_ratio, gates, steering, newest,
-                                                probe_deltas)
+                                                probes, breaker, alerts)
 
 namespace {
 
@@ -62,6 +72,19 @@ absl::StatusOr<T> Parse(const json& parsed, const char* what) {
   }
 }
 
+// An older sidecar kept a probe's newest rise only.
+absl::Status ReadOldProbes(const json& parsed, RunRecord& run) {
+  if (!parsed.contains("probe_deltas")) return absl::OkStatus();
+  try {
+    for (const auto& [probe, delta] : parsed["probe_deltas"].get<std::map<std::string, double>>()) {
+      run.probes[probe].delta = delta;
+    }
+  } catch (const json::exception& error) {
+    return absl::DataLossError(absl::StrCat("run: probe_deltas: ", error.what()));
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 std::string RunToJson(const RunRecord& run) {
@@ -73,6 +96,7 @@ std::string RunToJson(const RunRecord& run) {
 absl::StatusOr<RunRecord> RunFromJson(const std::string& text) {
   const json parsed = json::parse(text, nullptr, false);
   SLUICE_ASSIGN_OR_RETURN(RunRecord run, Parse<RunRecord>(parsed, "run"));
+  SLUICE_RETURN_IF_ERROR(ReadOldProbes(parsed, run));
   if (parsed.contains("in_force") && parsed["in_force"].is_string()) {
     SLUICE_ASSIGN_OR_RETURN(run.in_force, DirectiveFromJson(parsed["in_force"].get<std::string>()));
   }

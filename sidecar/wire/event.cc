@@ -38,7 +38,10 @@ absl::StatusOr<Event> FromProbe(const v1::ProbeResult& p) {
   // Two finite losses may lie further apart than a number can say.
   SLUICE_RETURN_IF_ERROR(
       CheckNumber("probe_result.loss over baseline_loss", delta, -kMaxNumber, kMaxNumber));
-  return Event{"probe", p.probe(), p.step(), ToJson(p), delta, false};
+  const double noise = p.difference_standard_error() / p.baseline_loss();
+  SLUICE_RETURN_IF_ERROR(CheckNumber("probe_result.difference_standard_error over baseline_loss",
+                                     noise, 0.0, kMaxNumber));
+  return Event{"probe", p.probe(), p.step(), ToJson(p), ProbeCheck{p.step(), delta, noise}, false};
 }
 
 absl::StatusOr<Event> FromBreaker(const v1::BreakerActionDone& p) {
@@ -53,7 +56,8 @@ absl::StatusOr<Event> FromBreaker(const v1::BreakerActionDone& p) {
 
 absl::StatusOr<Event> FromRefused(const v1::DirectiveRefused& p) {
   SLUICE_RETURN_IF_ERROR(CheckLength("directive_refused.detail", p.detail(), kMaxText));
-  return Event{"directive_refused", absl::StrCat(p.version()), 0, ToJson(p), {}, false};
+  return Event{"directive_refused", absl::StrCat(p.version()), 0, ToJson(p), {}, false, p.version(),
+               p.detail()};
 }
 
 absl::StatusOr<Event> FromEnded(const v1::RunEnded& p, uint32_t rank) {
@@ -77,7 +81,8 @@ absl::StatusOr<Event> EventFromProto(const v1::WorkerMessage& proto) {
                    proto.directive_applied().step(),
                    ToJson(proto.directive_applied()),
                    {},
-                   false};
+                   false,
+                   proto.directive_applied().version()};
     case v1::WorkerMessage::kDirectiveRefused:
       return FromRefused(proto.directive_refused());
     case v1::WorkerMessage::kRunEnded:

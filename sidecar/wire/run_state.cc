@@ -29,6 +29,42 @@ void LayersToProto(const RunRecord& record, v1::RunState* proto) {
   }
 }
 
+void AlertsToProto(const AlertState& alerts, v1::RunState* proto) {
+  for (const Alert& from : alerts.firing) {
+    v1::Alert* to = proto->add_alerts();
+    to->set_name(from.name);
+    to->set_reason(from.reason);
+    to->set_since_step(from.since_step);
+  }
+}
+
+void ProbesToProto(const RunRecord& record, v1::RunState* proto) {
+  for (const auto& [name, from] : record.probes) {
+    v1::ProbeState* to = proto->add_probes();
+    to->set_probe(name);
+    to->set_checks_ok(from.ok);
+    to->set_checks_worse(from.worse);
+    if (name == kOtherProbes) continue;
+    to->set_step(from.step);
+    to->set_loss_delta(from.delta);
+    to->set_limit(from.limit);
+    const auto streak = record.breaker.streaks.find(name);
+    if (streak == record.breaker.streaks.end()) continue;
+    to->set_worse_in_a_row(streak->second.worse);
+    to->set_calm_in_a_row(streak->second.calm);
+  }
+}
+
+void BreakerToProto(const RunView& view, v1::BreakerState* proto) {
+  const BreakerState& from = view.record.breaker;
+  proto->set_level(from.level);
+  proto->set_highest_level(view.highest_breaker_level);
+  proto->set_since_step(from.since_step);
+  proto->set_reason(from.reason);
+  proto->set_rollbacks(from.rollbacks);
+  proto->set_most_rollbacks(view.most_rollbacks);
+}
+
 }  // namespace
 
 void RunStateToProto(const RunView& view, bool brief, v1::RunState* proto) {
@@ -51,6 +87,9 @@ void RunStateToProto(const RunView& view, bool brief, v1::RunState* proto) {
     DirectiveToProto(*record.in_force, proto->mutable_directive());
     proto->set_breaker_level(record.in_force->breaker_level);
   }
+  AlertsToProto(record.alerts, proto);
+  ProbesToProto(record, proto);
+  BreakerToProto(view, proto->mutable_breaker());
   proto->set_coverage(record.coverage);
   const Newest& newest = record.newest;
   if (newest.loss.has_value()) proto->set_loss(*newest.loss);

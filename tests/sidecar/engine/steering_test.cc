@@ -63,7 +63,7 @@ TEST(Steer, BudgetHasNoThresholdDirective) {
   EXPECT_TRUE(result.decisions.empty());
   EXPECT_THAT(result.reason, HasSubstr("gate policy is budget"));
   EXPECT_DOUBLE_EQ(run.steering[0].last_rate, 0.4);
-  EXPECT_EQ(SetThreshold(testing::kLayer, 0.5, "", run).status().code(),
+  EXPECT_EQ(SetThreshold(testing::kLayer, 0.5, "", {}, run).status().code(),
             absl::StatusCode::kFailedPrecondition);
 }
 
@@ -74,15 +74,88 @@ TEST(Steer, NoTokensNoDecision) {
   EXPECT_THAT(result.reason, HasSubstr("no tokens in the window"));
 }
 
+TEST(Steer, TheBreakersOffsetStandsOutsideTheRecursion) {
+  RunRecord plain = RunWith("threshold", 0.45, 0.0);
+  RunRecord raised = plain;
+  raised.breaker.level = kRaiseOnce;
+  for (uint64_t step = 10; step <= 50; step += 10) {
+    ClosedWindow window = WindowOf(10);
+    window.last_step = step;
+    Steer(window, WithoutGuard(), plain);
+    Steer(window, WithoutGuard(), raised);
+    EXPECT_EQ(raised.steering[0].base, plain.steering[0].base);
+    EXPECT_NEAR(raised.in_force->layers[0].threshold, plain.steering[0].base + 0.05, 1e-12);
+  }
+  EXPECT_EQ(raised.in_force->breaker_level, 1u);
+  EXPECT_EQ(raised.in_force->breaker_action, BreakerAction::kTighten);
+  EXPECT_THAT(raised.in_force->reason, HasSubstr("decided by breaker"));
+}
+
+TEST(Steer, TheBreakerLowersTheRateThatIsAimedAt) {
+  RunRecord run = RunWith("threshold", 0.5, 0.4);
+  run.breaker.level = kRaiseTwice;
+  const SteeringResult result = Steer(WindowOf(10), WithoutGuard(), run);
+  EXPECT_THAT(result.reason, HasSubstr("target_rate: quantile 0.8000"));
+  EXPECT_EQ(result.decisions[0].breaker_offset, 0.0);
+}
+
+// A gate that opens little because the breaker asks for it is no gate that starves.
+TEST(Steer, AGateThatTheBreakerTightensDoesNotStarve) {
+  RunRecord run = RunWith("threshold", 0.49, 0.0);
+  run.breaker.level = kRaiseTwice;
+  PolicyOptions options;
+  options.limits.guard_high = 1.0;
+  options.limits.max_change = 1.0;
+  ClosedWindow window = WindowOf(10);
+  window.counts.layers[0].tokens_open = 0;
+  window.counts.layers[0].tokens_closed = 100;
+  const SteeringResult result = Steer(window, options, run);
+  EXPECT_NEAR(result.decisions[0].base, 0.05 * 0.5 + 0.95 * 0.49, 1e-12) << result.reason;
+}
+
+TEST(ApplyBreaker, ARateIsLoweredWhereItIsTheLever) {
+  RunRecord run = RunWith("sample", 0.3, 0.4);
+  const PolicyOptions options;
+  for (const auto& [level, rate] : {std::pair{1u, 0.3}, {2u, 0.2}, {0u, 0.4}}) {
+    run.breaker.level = level;
+    const Directive directive = ApplyBreaker({true, HoldingAction(level), "why"}, 7, options, run);
+    EXPECT_DOUBLE_EQ(directive.layers[0].target_rate, rate);
+    EXPECT_EQ(directive.layers[0].threshold, 0.3);
+    EXPECT_EQ(directive.breaker_level, level);
+    EXPECT_EQ(run.in_force, directive);
+  }
+  EXPECT_EQ(run.version, 3u);
+}
+
+TEST(SetThreshold, APersonsThresholdHasTheBreakersPartInIt) {
+  RunRecord run = RunWith("threshold", 0.3, 0.0);
+  run.breaker.level = kRaiseOnce;
+  const auto directive = SetThreshold(testing::kLayer, 0.5, "", {}, run);
+  ASSERT_TRUE(directive.ok());
+  EXPECT_EQ(directive->layers[0].threshold, 0.5);
+  EXPECT_NEAR(run.steering[0].base, 0.45, 1e-12);
+}
+
+TEST(AdoptDirective, TheBreakersLevelIsAdoptedToo) {
+  RunRecord run = RunWith("threshold", 0.3, 0.0);
+  Directive directive;
+  directive.version = 6;
+  directive.breaker_level = 2;
+  directive.layers = {{testing::kLayer, 0.7, 0.0}};
+  EXPECT_TRUE(AdoptDirective(directive, {}, run));
+  EXPECT_EQ(run.breaker.level, 2u);
+  EXPECT_NEAR(run.steering[0].base, 0.6, 1e-12);
+}
+
 TEST(AdoptDirective, OnlyAboveOurs) {
   RunRecord run = RunWith("threshold", 0.3, 0.0);
   run.version = 5;
   Directive directive;
   directive.version = 5;
-  EXPECT_FALSE(AdoptDirective(directive, run));
+  EXPECT_FALSE(AdoptDirective(directive, {}, run));
   directive.version = 6;
   directive.layers = {{testing::kLayer, 0.7, 0.0}};
-  EXPECT_TRUE(AdoptDirective(directive, run));
+  EXPECT_TRUE(AdoptDirective(directive, {}, run));
   EXPECT_EQ(run.steering[0].base, 0.7);
 }
 

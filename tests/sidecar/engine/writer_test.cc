@@ -113,5 +113,27 @@ TEST_F(WriterTest, StoppedWhileCommitsFailItGivesUpAndSaysSo) {
   EXPECT_EQ(answer.get_future().get(), absl::StatusCode::kUnavailable);
 }
 
+// Nobody says anything any more: the round that finds no command raises the alert.
+TEST(WriterAtRest, AnAlertThatOnlyTimeRaisesIsPublished) {
+  testing::TemporaryFolder folder;
+  CommandQueue queue(100);
+  ViewHub hub;
+  PolicyOptions options;
+  options.alerts.rank_lost = seconds(0);
+  Writer writer(Engine(options, {}), *Store::Open(folder.path()), &queue, &hub);
+  writer.Start();
+  const auto sink = std::make_shared<testing::FakeSink>();
+  queue.PushAlways(StreamMessage{sink, {{"r", 0, 0, 0, 1, 0}, HelloOf("i", 1)}});
+  queue.PushAlways(StreamClosed{sink});
+  const auto end = std::chrono::steady_clock::now() + kWriterPatience;
+  const auto fires = [&hub] {
+    const auto run = hub.Get()->Find("r");
+    return run != nullptr && !run->record.alerts.firing.empty();
+  };
+  while (!fires() && std::chrono::steady_clock::now() < end) std::this_thread::yield();
+  ASSERT_TRUE(fires());
+  EXPECT_EQ(hub.Get()->Find("r")->record.alerts.firing[0].name, "lost_rank");
+}
+
 }  // namespace
 }  // namespace sluice::sidecar

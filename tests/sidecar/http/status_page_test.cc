@@ -31,10 +31,13 @@ TEST(StatusPage, TextOfAWorkerIsNoMarkup) {
   run->record.run = "r";
   run->record.in_force = Directive{};
   run->record.in_force->reason = "<script>'a' & \"b\"</script>";
+  run->record.alerts.firing = {{"directive_mismatch", "<b>", 7}};
   View view;
   view.runs = {run};
   EXPECT_THAT(StatusPage(view), HasSubstr("<p>&lt;script&gt;&#39;a&#39; &amp; &quot;b&quot;"));
   EXPECT_THAT(StatusPage(view), Not(HasSubstr("<script>")));
+  EXPECT_THAT(StatusPage(view),
+              HasSubstr("<p><strong>directive_mismatch</strong> since step 7: &lt;b&gt;</p>"));
 }
 
 }  // namespace

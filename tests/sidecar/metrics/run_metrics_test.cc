@@ -37,12 +37,10 @@ TEST(RunMetrics, WhatWasNeverSampledHasNoSample) {
   run.record.newest.loss = 0.0;
   run.record.newest.accuracy_gated = 0.5;
   run.record.newest.compute_saved_ratio = -0.25;
-  run.record.probe_deltas["old"] = 0.03;
   samples = Samples(run);
   EXPECT_EQ(samples.at("sluice_loss"), 0.0);
   EXPECT_EQ(samples.at("sluice_accuracy_ratio/gated"), 0.5);
   EXPECT_EQ(samples.at("sluice_compute_saved_ratio"), -0.25);
-  EXPECT_EQ(samples.at("sluice_probe_loss_delta_ratio/old"), 0.03);
 }
 
 TEST(RunMetrics, TheDirectiveInForceSetsScalesAndBreaker) {

@@ -26,7 +26,8 @@ TEST(ViewMetrics, ShowsTheLedger) {
         "sluice_gate_activation_ratio{run=\"r\",layer=\"2\"} 0.4",
         "sluice_gate_entropy_count{run=\"r\",layer=\"2\"} 300",
         "sluice_gate_entropy_sum{run=\"r\",layer=\"2\"} 150",
-        "sluice_step_seconds_count{run=\"r\"} 30", "sluice_loss{run=\"r\"} 1.5"}) {
+        "sluice_step_seconds_count{run=\"r\"} 30", "sluice_loss{run=\"r\"} 1.5",
+        "sluice_alerts_firing{run=\"r\",alert=\"lost_rank\"} 0"}) {
     EXPECT_THAT(text, HasSubstr(line));
   }
   EXPECT_THAT(text, Not(HasSubstr("rank=")));

@@ -30,7 +30,19 @@ RunRecord FullRun() {
   layer.ema_weights[63] = 5e-324;
   run.steering = {layer};
   run.newest = {12, 0.1, 0.2, std::nullopt, 0.4, 1e300, 1e-300, 0.7, true, {0.3}, -0.75};
-  run.probe_deltas = {{"old", -0.01}};
+  run.probes = {{"old", {20, -0.01, 0.03, 4, 5}}};
+  run.breaker = {3, 1, 30, "why", {{"old", {20, 2, 1}}}};
+  run.alerts = {{{"lost_rank", "gone", 7}},
+                {{10, {0.4, 0.5}}},
+                8,
+                9,
+                10,
+                11,
+                12,
+                "refused",
+                13,
+                14,
+                "loss is nan"};
   run.in_force = Directive{};
   run.in_force->version = 10;
   run.in_force->layers = {{2, 0.35, 0.25}};
@@ -57,6 +69,15 @@ TEST(RecordJson, WhatAnOlderRowLacksKeepsItsDefault) {
   EXPECT_EQ(run->newest.step, 5u);
   EXPECT_FALSE(run->newest.loss.has_value());
   EXPECT_FALSE(run->newest.compute_saved_ratio.has_value());
+}
+
+TEST(RecordJson, ProbesOfAnOlderRowKeepTheirRise) {
+  const auto run = RunFromJson(R"({"run": "r", "probe_deltas": {"old": 0.03}})");
+  ASSERT_TRUE(run.ok()) << run.status();
+  EXPECT_EQ(run->probes.at("old"), (ProbeState{0, 0.03, kProbeLimit, 0, 0}));
+  EXPECT_EQ(run->breaker, BreakerState{});
+  EXPECT_EQ(run->alerts, AlertState{});
+  EXPECT_EQ(RunFromJson(R"({"probe_deltas": 7})").status().code(), absl::StatusCode::kDataLoss);
 }
 
 TEST(RecordJson, WhatIsNoSuchBodyIsDataLoss) {

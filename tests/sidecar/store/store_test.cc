@@ -31,7 +31,7 @@ class StoreTest : public ::testing::Test {
     ReconcileSteering(run);
     run.steering[0].ema_mean = 0.1 + 0.2;
     run.newest.loss = 1.0 / 3.0;
-    run.probe_deltas["old"] = 0.01;
+    run.probes["old"] = {20, 0.01, 0.02, 3, 1};
     run.in_force = Directive{};
     run.in_force->version = 7;
     changes.runs.push_back(run);
@@ -54,7 +54,7 @@ class StoreTest : public ::testing::Test {
     changes.windows.push_back(window);
     changes.directives.push_back(*run.in_force);
     changes.decisions.push_back(DecisionRecord{});
-    changes.events.push_back({"r", {"probe", "old", 20, "{}", 0.01, false}});
+    changes.events.push_back({"r", {"probe", "old", 20, "{}", ProbeCheck{20, 0.01, 0.0}, false}});
     return changes;
   }
 

@@ -33,7 +33,8 @@ TEST(EventFromProto, KindKeyAndStepMakeItIdempotent) {
     EXPECT_EQ(event->key, key);
     EXPECT_EQ(event->step, step);
     EXPECT_EQ(event->ended, kind == "ended");
-    EXPECT_FALSE(event->probe_delta.has_value());
+    EXPECT_FALSE(event->probe.has_value());
+    EXPECT_EQ(event->version > 0, kind == "directive_applied" || kind == "directive_refused");
   };
   message.mutable_checkpoint_saved()->set_name("c.safetensors");
   message.mutable_checkpoint_saved()->set_step(20);
@@ -51,10 +52,14 @@ TEST(EventFromProto, KindKeyAndStepMakeItIdempotent) {
 }
 
 TEST(EventFromProto, AProbeIsJudgedByItsBaselineAndKeptAsItIs) {
-  const auto event = EventFromProto(Probe(1.5, 1.2));
+  v1::WorkerMessage message = Probe(1.5, 1.2);
+  message.mutable_probe_result()->set_difference_standard_error(0.06);
+  const auto event = EventFromProto(message);
   ASSERT_TRUE(event.ok());
   EXPECT_EQ(event->kind, "probe");
-  EXPECT_NEAR(*event->probe_delta, 0.25, 1e-12);
+  EXPECT_NEAR(event->probe->delta, 0.25, 1e-12);
+  EXPECT_NEAR(event->probe->noise, 0.05, 1e-12);
+  EXPECT_EQ(event->probe->step, 7u);
   EXPECT_THAT(event->body, HasSubstr("\"baseline_loss\":1.2"));
   EXPECT_THAT(event->body, HasSubstr("\"accuracy\":0"));
 }
@@ -68,6 +73,20 @@ TEST(EventFromProto, AProbesNumbersAreFiniteAndSoIsTheirRatio) {
     EXPECT_EQ(ReasonOf(EventFromProto(Probe(loss, baseline)).status()), RefusalReason::kOutOfRange)
         << loss << " over " << baseline;
   }
+}
+
+TEST(EventFromProto, TheNoiseIsFiniteOverItsBaselineToo) {
+  v1::WorkerMessage message = Probe(1e-12, 1e-12);
+  message.mutable_probe_result()->set_difference_standard_error(1e300);
+  EXPECT_EQ(ReasonOf(EventFromProto(message).status()), RefusalReason::kOutOfRange);
+}
+
+TEST(EventFromProto, ARefusedDirectiveComesWithItsReason) {
+  v1::WorkerMessage message;
+  message.mutable_directive_refused()->set_version(6);
+  message.mutable_directive_refused()->set_detail("theta is 7");
+  EXPECT_EQ(EventFromProto(message)->version, 6u);
+  EXPECT_EQ(EventFromProto(message)->detail, "theta is 7");
 }
 
 TEST(EventFromProto, TextsHaveALimitAndNamesAreNames) {

@@ -37,6 +37,29 @@ TEST(RunStateToProto, ShowsTheRunAndLeavesHistogramsOutOfTheBriefForm) {
   EXPECT_EQ(brief.counters().steps(), 12u);
 }
 
+TEST(RunStateToProto, ShowsAlertsProbesAndTheBreaker) {
+  RunView view;
+  view.record.probes["old"] = {20, 0.05, 0.03, 4, 5};
+  view.record.probes[kOtherProbes] = {0, 0.0, 0.02, 6, 7};
+  view.record.breaker = {2, 1, 30, "why", {{"old", {20, 2, 1}}}};
+  view.record.alerts.firing = {{"lost_rank", "gone", 7}};
+  view.highest_breaker_level = 4;
+  view.most_rollbacks = 3;
+  v1::RunState state;
+  RunStateToProto(view, true, &state);
+  ASSERT_EQ(state.alerts_size(), 1);
+  EXPECT_EQ(state.alerts(0).ShortDebugString(),
+            "name: \"lost_rank\" reason: \"gone\" since_step: 7");
+  ASSERT_EQ(state.probes_size(), 2);
+  EXPECT_EQ(state.probes(0).ShortDebugString(), "probe: \"(other)\" checks_ok: 6 checks_worse: 7");
+  EXPECT_EQ(state.probes(1).ShortDebugString(),
+            "probe: \"old\" step: 20 loss_delta: 0.05 limit: 0.03 checks_ok: 4 checks_worse: 5 "
+            "worse_in_a_row: 2 calm_in_a_row: 1");
+  EXPECT_EQ(state.breaker().ShortDebugString(),
+            "level: 2 highest_level: 4 since_step: 30 reason: \"why\" rollbacks: 1 "
+            "most_rollbacks: 3");
+}
+
 TEST(WindowToProto, EveryFieldIsCopied) {
   const WindowRecord window{"r", 11, 20, 0.75, {{2, 0.3, 0.25, 0.1, 0.2, 0.5, 0.4}}, 7, "why", 1.5};
   v1::Window proto;

@@ -1,0 +1,147 @@
+#include "sidecar/policy/breaker.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+
+namespace sluice::sidecar {
+namespace {
+
+constexpr uint32_t kInARow = 3;
+
+std::string ActionName(BreakerAction action) {
+  switch (action) {
+    case BreakerAction::kTighten:
+      return "tighten";
+    case BreakerAction::kRehearse:
+      return "rehearse";
+    case BreakerAction::kFreezeBackbone:
+      return "freeze the backbone";
+    case BreakerAction::kRollBack:
+      return "roll back";
+    default:
+      return "none";
+  }
+}
+
+void CountStreak(const ProbeCheck& check, ProbeStreak& streak) {
+  streak.step = check.step;
+  streak.worse = IsWorse(check) ? streak.worse + 1 : 0;
+  streak.calm = check.delta < 0.5 * ProbeLimit(check) ? streak.calm + 1 : 0;
+}
+
+void BeginStreaks(BreakerState& state) {
+  for (auto& [probe, streak] : state.streaks) streak.worse = streak.calm = 0;
+}
+
+bool AllCalm(const BreakerState& state) {
+  return std::all_of(state.streaks.begin(), state.streaks.end(),
+                     [](const auto& entry) { return entry.second.calm >= kInARow; });
+}
+
+BreakerDecision MoveTo(uint32_t level, BreakerAction action, const std::string& why, uint64_t step,
+                       BreakerState& state) {
+  BreakerDecision decision{true, action, ""};
+  decision.reason = absl::StrCat("breaker: level ", state.level, " to ", level, " (",
+                                 ActionName(action), ") at step ", step, ": ", why);
+  state.level = level;
+  state.since_step = step;
+  state.reason = decision.reason;
+  BeginStreaks(state);
+  return decision;
+}
+
+BreakerDecision Stay(const std::string& why) { return {false, BreakerAction::kNone, why}; }
+
+// One rung up, or the last one again, as far as the options let it.
+BreakerDecision GoUp(const std::string& why, uint64_t step, const BreakerOptions& options,
+                     BreakerState& state) {
+  const uint32_t highest = HighestLevel(options);
+  if (state.level >= highest && state.level < kRollBack) {
+    return Stay(absl::StrCat(why, "; level ", state.level,
+                             " is the last allowed, breaker.last-rung is ", options.last_rung));
+  }
+  const uint32_t next = std::min(state.level + 1, kRollBack);
+  if (next < kRollBack) return MoveTo(next, HoldingAction(next), why, step, state);
+  if (highest < kRollBack || state.rollbacks >= static_cast<uint64_t>(options.rollbacks)) {
+    return Stay(absl::StrCat(why, "; no roll-back is left of ", options.rollbacks));
+  }
+  ++state.rollbacks;
+  return MoveTo(kRollBack, BreakerAction::kRollBack,
+                absl::StrCat(why, "; roll-back ", state.rollbacks, " of ", options.rollbacks), step,
+                state);
+}
+
+}  // namespace
+
+const std::vector<std::string>& BreakerRungNames() {
+  static const auto* const names =
+      new std::vector<std::string>{"none", "raise", "rehearse", "freeze", "rollback"};
+  return *names;
+}
+
+uint32_t HighestLevel(const BreakerOptions& options) {
+  const std::vector<std::string>& names = BreakerRungNames();
+  const auto index = static_cast<uint32_t>(
+      std::find(names.begin(), names.end(), options.last_rung) - names.begin());
+  return index == 0 ? 0 : index + 1;  // `raise` names two rungs.
+}
+
+BreakerDecision StepBreaker(const std::string& probe, const ProbeCheck& check,
+                            const BreakerOptions& options, BreakerState& state) {
+  const auto [entry, is_new] = state.streaks.try_emplace(probe);
+  ProbeStreak& streak = entry->second;
+  if (!is_new && check.step <= streak.step) {
+    return Stay(absl::StrCat("probe ", probe, ": step ", check.step, " was counted before"));
+  }
+  CountStreak(check, streak);
+  const std::string why = absl::StrFormat(
+      "probe %s: loss %+.2f %% over its baseline, limit %.2f %%, %d in a row "
+      "above it, %d under half of it",
+      probe, 100.0 * check.delta, 100.0 * ProbeLimit(check), streak.worse, streak.calm);
+  // At the end of the ladder the count stands still, so that it neither wraps nor is lost.
+  if (streak.worse >= kInARow) {
+    const BreakerDecision decision = GoUp(why, check.step, options, state);
+    streak.worse = std::min(streak.worse, kInARow);
+    return decision;
+  }
+  if (streak.calm >= kInARow) {
+    streak.calm = kInARow;
+    if (state.level > 0 && AllCalm(state)) {
+      return MoveTo(state.level - 1, HoldingAction(state.level - 1), why, check.step, state);
+    }
+  }
+  return Stay(why);
+}
+
+void ResetBreaker(uint64_t step, const std::string& reason, BreakerState& state) {
+  (void)MoveTo(0, BreakerAction::kNone, absl::StrCat("reset by hand: ", reason), step, state);
+  state.rollbacks = 0;
+}
+
+void ForgetAfter(uint64_t step, BreakerState& state) {
+  for (auto& [probe, streak] : state.streaks) {
+    streak = ProbeStreak{std::min(streak.step, step), 0, 0};
+  }
+}
+
+BreakerAction HoldingAction(uint32_t level) {
+  if (level == 0) return BreakerAction::kNone;
+  if (level <= kRaiseTwice) return BreakerAction::kTighten;
+  return level == kRehearse ? BreakerAction::kRehearse : BreakerAction::kFreezeBackbone;
+}
+
+double ThresholdOffset(uint32_t level, const BreakerOptions& options) {
+  return options.raise * std::min(level, kRaiseTwice);
+}
+
+double RehearsalShare(uint32_t level, const BreakerOptions& options) {
+  return level >= kRehearse ? options.rehearsal_share : 0.0;
+}
+
+double TightenedRate(double rate, uint32_t level) {
+  return rate * (1.0 - 0.25 * std::min(level, kRaiseTwice));
+}
+
+}  // namespace sluice::sidecar
