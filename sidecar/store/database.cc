@@ -90,4 +90,8 @@ absl::StatusOr<std::string> Database::Value(const std::string& sql) {
   return row ? statement.Text(0) : std::string();
 }
 
+void Database::KeepLog(bool keep) {
+  sqlite3_db_config(handle_.get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, keep ? 1 : 0, nullptr);
+}
+
 }  // namespace sluice::sidecar

@@ -44,6 +44,9 @@ class Database {
   absl::StatusOr<Statement> Prepare(const std::string& sql);
   // First column of the first row, as text; for PRAGMAs.
   absl::StatusOr<std::string> Value(const std::string& sql);
+  // Whether closing leaves the log of a crash as it is instead of moving it into the file, which is
+  // what SQLite does.
+  void KeepLog(bool keep);
 
  private:
   Database(sqlite3* handle, std::string path)

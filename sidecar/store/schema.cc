@@ -3,6 +3,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "common/status.h"
 
 namespace sluice::sidecar {
@@ -46,7 +47,8 @@ CREATE TABLE events(
 absl::Status CheckSound(Database& database) {
   const absl::StatusOr<std::string> verdict = database.Value("PRAGMA quick_check(1)");
   if (!verdict.ok()) return absl::DataLossError(verdict.status().message());
-  if (*verdict != "ok") return absl::DataLossError(*verdict);
+  // SQLite says more than one line.
+  if (*verdict != "ok") return absl::DataLossError(absl::StrReplaceAll(*verdict, {{"\n", " "}}));
   return absl::OkStatus();
 }
 
@@ -61,6 +63,7 @@ absl::Status CreateTables(Database& database) {
 }  // namespace
 
 absl::Status PrepareSchema(Database& database) {
+  database.KeepLog(true);
   SLUICE_RETURN_IF_ERROR(CheckSound(database));
   SLUICE_ASSIGN_OR_RETURN(const std::string version, database.Value("PRAGMA user_version"));
   SLUICE_ASSIGN_OR_RETURN(const std::string owner, database.Value("PRAGMA application_id"));
@@ -72,6 +75,7 @@ absl::Status PrepareSchema(Database& database) {
                                                       " and user_version ", version, ", expected ",
                                                       kApplicationId, " and ", kVersion));
   }
+  database.KeepLog(false);
   SLUICE_RETURN_IF_ERROR(database.Execute("PRAGMA journal_mode=WAL"));
   SLUICE_RETURN_IF_ERROR(database.Execute("PRAGMA synchronous=FULL"));
   if (is_new) SLUICE_RETURN_IF_ERROR(CreateTables(database));
