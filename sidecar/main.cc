@@ -17,11 +17,14 @@ using sluice::sidecar::DaemonOptions;
 
 absl::Status ReportPorts(const Daemon& daemon, const std::string& file) {
   const std::string line = daemon.PortLine();
+  if (file == "-") {
+    std::printf("%s\n", line.c_str());
+    std::fflush(stdout);
+  } else if (!file.empty()) {
+    SLUICE_RETURN_IF_ERROR(
+        sluice::Annotate(sluice::WriteFileAtomically(file, line + "\n"), "json"));
+  }
   spdlog::info("listening: {}", line);
-  if (file.empty()) return absl::OkStatus();
-  if (file != "-") return sluice::WriteFileAtomically(file, line + "\n");
-  std::printf("%s\n", line.c_str());
-  std::fflush(stdout);
   return absl::OkStatus();
 }
 

@@ -1,6 +1,9 @@
 #include "sidecar/daemon/daemon_options.h"
 
+#include <cstdio>
+
 #include "absl/strings/str_cat.h"
+#include "common/host_port.h"
 #include "common/options.h"
 #include "common/status.h"
 
@@ -29,6 +32,19 @@ ThresholdPolicy PolicyOf(const std::string& name) {
   return name == "target_rate" ? ThresholdPolicy::kTargetRate : ThresholdPolicy::kAuto;
 }
 
+// What no single option can say about its own value.
+absl::Status CheckTogether(const DaemonOptions& options) {
+  SLUICE_RETURN_IF_ERROR(Annotate(ParseHostPort(options.listen).status(), "listen"));
+  SLUICE_RETURN_IF_ERROR(Annotate(ParseHostPort(options.http).status(), "http"));
+  const ComposeLimits& limits = options.policy.limits;
+  if (limits.guard_low > limits.guard_high) {
+    return absl::InvalidArgumentError(absl::StrCat("guard.low is ", limits.guard_low,
+                                                   ", expected at most guard.high, which is ",
+                                                   limits.guard_high));
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<bool> ParseDaemonOptions(const std::vector<std::string>& arguments,
@@ -46,16 +62,15 @@ absl::StatusOr<bool> ParseDaemonOptions(const std::vector<std::string>& argument
   std::string policy = "auto";
   auto window = static_cast<int64_t>(options.policy.window);
   DefinePolicy(set, options.policy, policy, window);
+  bool print_config = false;
+  set.Action("print-config", &print_config, "print all options as TOML and end");
   SLUICE_ASSIGN_OR_RETURN(const bool go_on, set.Parse(arguments));
+  if (!go_on) return false;
   options.policy.policy = PolicyOf(policy);
   options.policy.window = static_cast<uint64_t>(window);
-  const ComposeLimits& limits = options.policy.limits;
-  if (limits.guard_low > limits.guard_high) {
-    return absl::InvalidArgumentError(absl::StrCat("guard.low is ", limits.guard_low,
-                                                   ", expected at most guard.high, which is ",
-                                                   limits.guard_high));
-  }
-  return go_on;
+  SLUICE_RETURN_IF_ERROR(CheckTogether(options));
+  if (print_config) std::printf("%s\n", set.ToToml().c_str());
+  return !print_config;
 }
 
 }  // namespace sluice::sidecar

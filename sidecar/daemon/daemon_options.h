@@ -19,8 +19,8 @@ struct DaemonOptions {
   PolicyOptions policy;
 };
 
-// Reads the arguments without the program's name into `options`. False: help or the version was
-// printed. INVALID_ARGUMENT: one line for the user.
+// Reads the arguments without the program's name into `options`. False: help, the version or the
+// values in force (--print-config) were printed. INVALID_ARGUMENT: one line for the user.
 absl::StatusOr<bool> ParseDaemonOptions(const std::vector<std::string>& arguments,
                                         DaemonOptions& options);
 
