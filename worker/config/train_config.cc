@@ -31,18 +31,6 @@ void DefineData(OptionSet& o, DataConfig& c) {
   o.Number("augment.contrast", &c.augment.contrast, 0, 1, "Contrast jitter");
 }
 
-void DefineModel(OptionSet& o, ModelConfig& c) {
-  o.Choice("model.preset", &c.preset, model::VitPresetNames(), "Shape of the model");
-  o.Integer("model.image_size", &c.image_size, 0, 4096, "Pixels per side; 0 keeps the preset's");
-  o.Integer("model.patch", &c.patch, 0, 64, "Pixels per side of a patch; 0 keeps the preset's");
-  o.Integer("model.dim", &c.dim, 0, 8192, "Width of a token; 0 keeps the preset's");
-  o.Integer("model.depth", &c.depth, 0, 128, "Number of blocks; 0 keeps the preset's");
-  o.Integer("model.heads", &c.heads, 0, 128, "Attention heads; 0 keeps the preset's");
-  o.Choice("model.pool", &c.pool, {"token", "avg"}, "What the classifier sees");
-  o.Text("model.init", &c.init, "Safetensors file or checkpoint to start from");
-  o.Flag("model.replace_head", &c.replace_head, "Take a new classifier although the file has one");
-}
-
 void DefineOptim(OptionSet& o, OptimConfig& c) {
   o.Integer("train.steps", &c.steps, 1, 1'000'000'000, "Steps of the run");
   o.Integer("train.batch", &c.batch, 1, 1'000'000,
@@ -101,9 +89,21 @@ absl::Status Bad(const std::string& key, const std::string& value, const std::st
 
 }  // namespace
 
+void DefineModelOptions(OptionSet& o, ModelConfig& c) {
+  o.Choice("model.preset", &c.preset, model::VitPresetNames(), "Shape of the model");
+  o.Integer("model.image_size", &c.image_size, 0, 4096, "Pixels per side; 0 keeps the preset's");
+  o.Integer("model.patch", &c.patch, 0, 64, "Pixels per side of a patch; 0 keeps the preset's");
+  o.Integer("model.dim", &c.dim, 0, 8192, "Width of a token; 0 keeps the preset's");
+  o.Integer("model.depth", &c.depth, 0, 128, "Number of blocks; 0 keeps the preset's");
+  o.Integer("model.heads", &c.heads, 0, 128, "Attention heads; 0 keeps the preset's");
+  o.Choice("model.pool", &c.pool, {"token", "avg"}, "What the classifier sees");
+  o.Text("model.init", &c.init, "Safetensors file or checkpoint to start from");
+  o.Flag("model.replace_head", &c.replace_head, "Take a new classifier although the file has one");
+}
+
 void DefineTrainOptions(OptionSet& options, TrainConfig& config) {
   DefineRun(options, config);
-  DefineModel(options, config.model);
+  DefineModelOptions(options, config.model);
   DefineData(options, config.data);
   DefineGateOptions(options, config.gate);
   DefineOptim(options, config.train);

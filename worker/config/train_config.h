@@ -92,6 +92,9 @@ struct TrainConfig {
 // Defines every option of `config` in `options`.
 void DefineTrainOptions(OptionSet& options, TrainConfig& config);
 
+// Those of the model alone.
+void DefineModelOptions(OptionSet& options, ModelConfig& config);
+
 // OK if the values fit each other; INVALID_ARGUMENT that names key, value and what was expected.
 // Ranges of single values are checked while they are read.
 absl::Status ValidateTrainConfig(const TrainConfig& config);

@@ -1,0 +1,188 @@
+#include "worker/train/step_bench.h"
+
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+#include <chrono>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <numeric>
+
+#include "absl/strings/str_format.h"
+#include "common/status.h"
+#include "worker/gate/flops.h"
+#include "worker/train/adamw.h"
+#include "worker/train/gated_model.h"
+#include "worker/train/memory_meter.h"
+#include "worker/train/setup.h"
+
+namespace sluice::train {
+namespace {
+
+constexpr int kWarmUpSteps = 2;
+constexpr uint64_t kBenchSeed = 1;
+
+double Middle(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
+// What is timed: dense, or one mode at one rate.
+struct Variant {
+  GateSettings settings;
+  double rate = 1.0;
+  std::string mode;
+};
+
+struct Measured {
+  double seconds = 0.0;
+  double decision_seconds = 0.0;
+};
+
+class StepBench {
+ public:
+  static absl::StatusOr<StepBench> Make(const StepBenchConfig& config) {
+    SLUICE_ASSIGN_OR_RETURN(const model::VitConfig vit,
+                            config::ResolveModel(config.model, config.classes));
+    std::vector<Variant> variants;
+    for (const std::string& mode : config.modes) {
+      for (const double rate : config.rates) {
+        config::GateConfig gate;
+        gate.mode = mode;
+        gate.layers = config.layers;
+        gate.scorer = config.scorer;
+        gate.policy = "budget";
+        gate.rates = {rate};
+        SLUICE_RETURN_IF_ERROR(config::ValidateGateConfig(gate, vit.depth, 1));
+        variants.push_back({config::ResolveGates(gate), rate, mode});
+        // The head is a probe of its own: its cost is not the step's.
+        variants.back().settings.train_head = false;
+      }
+    }
+    return StepBench(config, vit, std::move(variants));
+  }
+
+  std::string Run() {
+    for (int i = 0; i < kWarmUpSteps; ++i) Step(dense_);
+    nlohmann::json rows = nlohmann::json::array();
+    for (const Variant& variant : variants_) rows.push_back(MeasureOne(variant));
+    return nlohmann::json{{"rows", rows}}.dump(2);
+  }
+
+ private:
+  StepBench(const StepBenchConfig& config, const model::VitConfig& vit,
+            std::vector<Variant> variants)
+      : config_(config), vit_(vit), variants_(std::move(variants)) {
+    dense_.settings.gates = {{config.layers.front(), {}}};
+    dense_.mode = "dense";
+    model_ = std::make_unique<GatedModel>(
+        vit_, variants_.empty() ? dense_.settings : variants_[0].settings, 0.0, kBenchSeed,
+        torch::kCPU);
+    std::vector<torch::Tensor> parameters;
+    std::vector<ParameterShape> shapes;
+    for (const auto& [name, parameter] : model_->Parameters()) {
+      parameters.push_back(parameter);
+      shapes.push_back({name, parameter.sizes().vec()});
+    }
+    optimizer_ =
+        std::make_unique<AdamW>(parameters, shapes, BuildGroups(vit_, shapes), AdamWOptions());
+    batch_.images = torch::randn({config.batch, vit.channels, vit.image_size, vit.image_size});
+    batch_.labels = torch::randint(0, vit.classes, {config.batch}, torch::kLong);
+    batch_.ids.resize(config.batch);
+    std::iota(batch_.ids.begin(), batch_.ids.end(), 0);
+    batch_.key.seed = kBenchSeed;
+  }
+
+  nlohmann::json MeasureOne(const Variant& variant) {
+    std::vector<double> seconds, ratios, decisions;
+    for (int i = 0; i < kWarmUpSteps; ++i) Step(variant);
+    double before = Step(dense_).seconds;
+    for (int64_t round = 0; round < config_.rounds; ++round) {
+      const Measured gated = Step(variant);
+      const double after = Step(dense_).seconds;
+      seconds.push_back(gated.seconds);
+      ratios.push_back(gated.seconds / (0.5 * (before + after)));
+      decisions.push_back(gated.decision_seconds / gated.seconds);
+      before = after;
+    }
+    return Row(variant, Middle(seconds), Middle(ratios), Middle(decisions));
+  }
+
+  Measured Step(const Variant& variant, MemoryMeter* meter = nullptr, int64_t* saved = nullptr) {
+    const auto start = std::chrono::steady_clock::now();
+    model_->settings() = variant.settings;
+    ++batch_.key.step;
+    Measured measured;
+    int64_t images_open = 1;
+    optimizer_->ZeroGradients();
+    {
+      TrainPass pass = model_->TrainForward(batch_, [&](const GateDecision& decision) {
+        images_open = std::max<int64_t>(decision.images_open, 1);
+        measured.decision_seconds = 1e-6 * static_cast<double>(decision.micros);
+      });
+      if (meter != nullptr) *saved = meter->held();
+      pass.loss.backward();
+    }
+    const double scale = 1.0 / static_cast<double>(images_open);
+    optimizer_->ImageGradientNorm(scale);
+    StepScales scales;
+    scales.lr = 1e-4;
+    scales.image_scale = scale;
+    optimizer_->Step(scales);
+    measured.seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    return measured;
+  }
+
+  double Flops(const Variant& variant) const {
+    gate::StepShape shape;
+    shape.mode = variant.settings.mode;
+    shape.images = config_.batch;
+    if (shape.mode != Mode::kDense) {
+      shape.layers = config_.layers;
+      shape.open.assign(
+          config_.layers.size(),
+          std::max(1.0, std::round(variant.rate * static_cast<double>(vit_.patches()))));
+    }
+    return gate::StepFlops(vit_, shape);
+  }
+
+  nlohmann::json Row(const Variant& variant, double seconds, double ratio, double decision) {
+    int64_t peak = 0, saved = 0;
+    {
+      MemoryMeter meter;
+      Step(variant, &meter, &saved);
+      peak = meter.peak();
+    }
+    const double ideal = Flops(variant) / Flops(dense_);
+    std::cout << absl::StrFormat(
+                     "%-9s r %.2f: step %.1f ms, %.3f of dense, arithmetic %.3f (%.2f times), "
+                     "peak %.0f MB, saved %.0f MB, decision %.2f %%",
+                     variant.mode, variant.rate, 1e3 * seconds, ratio, ideal, ratio / ideal,
+                     1e-6 * static_cast<double>(peak), 1e-6 * static_cast<double>(saved),
+                     100.0 * decision)
+              << std::endl;
+    return {{"mode", variant.mode},      {"rate", variant.rate},     {"model", vit_.name},
+            {"batch", config_.batch},    {"step_ms", 1e3 * seconds}, {"ratio_to_dense", ratio},
+            {"ideal_ratio", ideal},      {"peak_bytes", peak},       {"saved_bytes", saved},
+            {"decision_share", decision}};
+  }
+
+  StepBenchConfig config_;
+  model::VitConfig vit_;
+  std::vector<Variant> variants_;
+  Variant dense_;
+  std::unique_ptr<GatedModel> model_;
+  std::unique_ptr<AdamW> optimizer_;
+  ModelBatch batch_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::string> RunStepBench(const StepBenchConfig& config) {
+  at::set_num_threads(static_cast<int>(config.threads));
+  SLUICE_ASSIGN_OR_RETURN(StepBench bench, StepBench::Make(config));
+  return bench.Run();
+}
+
+}  // namespace sluice::train
