@@ -2,6 +2,7 @@
 // run empty. What it must conserve is counted outside of it. Also for the thread sanitizer.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <random>
 #include <thread>
@@ -66,8 +67,7 @@ class RingStressTest : public testing::TestWithParam<std::tuple<size_t, uint32_t
   }
 
   // Empties the ring again and again, and between two times mostly waits until it has overflowed.
-  // The producer waits for an empty ring only, and this for an overflow only while the ring is not
-  // empty or the producer is not waiting, so a bound on the waits keeps both going.
+  // The bound on that wait keeps both going when the producer waits for an empty ring.
   void Consume() {
     std::minstd_rand draw(std::get<1>(GetParam()) + 1);
     for (bool is_last_look = false; !is_last_look;) {
@@ -129,7 +129,6 @@ TEST_P(RingStressTest, WhatGoesInComesOut) {
   EXPECT_FALSE(counts_went_back_);
   // Or else this has shown nothing about a full ring.
   EXPECT_GT(counts.dropped, 0u);
-  EXPECT_GT(counts.accepted, ring_.counts().accepted / 2);
 }
 
 INSTANTIATE_TEST_SUITE_P(CapacitiesAndSeeds, RingStressTest,
