@@ -84,6 +84,10 @@ void DefineGateOptions(OptionSet& o, GateConfig& c) {
             "Steps in which gates close from all open to gate.rate");
   o.Integer("gate.grow_steps", &c.grow_steps, 0, 1'000'000'000,
             "Last steps, in which they open again up to all");
+  o.Integer(
+      "ledger.every", &c.ledger_every, 0, 1'000'000'000,
+      "Steps between measurements of what the gates save, by a dense step whose gradients are "
+      "thrown away; 0: none");
   o.Choice("gate.train_head", &c.train_head, {"auto", "on", "off"},
            "Train the uncertainty head; auto: if scored by");
   o.Number("gate.head_lr", &c.head_lr, 0, 1000,

@@ -26,6 +26,7 @@ struct GateConfig {
   std::string budget_scope = "image";
   int64_t anneal_steps = 0;
   int64_t grow_steps = 0;
+  int64_t ledger_every = 0;
   std::string train_head = "auto";
   double head_lr = 1.0;
 

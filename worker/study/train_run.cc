@@ -74,6 +74,11 @@ train::WorkDone ReadWork(const json& v) {
           v.at("tokens_closed").get<uint64_t>()};
 }
 
+train::Savings ReadSavings(const json& v) {
+  return {v.at("measurements").get<int64_t>(), v.at("time").get<double>(),
+          v.at("flops").get<double>(), v.at("bytes").get<double>()};
+}
+
 train::TrainReport Report(const json& j) {
   train::TrainReport r;
   Set(j, "run", &r.run);
@@ -85,6 +90,7 @@ train::TrainReport Report(const json& j) {
   Set(j, "longest_step_seconds", &r.longest_step_seconds);
   Set(j, "activation_rate", &r.activation_rate);
   r.work = Take(j, "work", ReadWork);
+  r.savings = Take(j, "savings", ReadSavings);
   Set(j, "publisher_cpu_seconds", &r.publisher_cpu_seconds);
   Set(j, "directive_version", &r.directive_version);
   Set(j, "directives_applied", &r.directives_applied);

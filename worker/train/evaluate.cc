@@ -5,9 +5,9 @@
 #include "common/status.h"
 #include "worker/data/loader.h"
 #include "worker/data/sampler.h"
+#include "worker/train/clock.h"
 
 namespace sluice::train {
-
 ModelBatch ToModelBatch(const data::Batch& batch, const gate::DrawKey& key,
                         const torch::TensorOptions& like) {
   ModelBatch result;
@@ -23,7 +23,8 @@ ModelBatch ToModelBatch(const data::Batch& batch, const gate::DrawKey& key,
 
 absl::StatusOr<Evaluation> Evaluate(GatedModel& model, std::shared_ptr<const data::Dataset> dataset,
                                     const data::PipelineConfig& pipeline, dist::Group& group,
-                                    int64_t batch, bool gated, uint64_t seed) {
+                                    int64_t batch, bool gated, uint64_t seed,
+                                    LatencyHistogram* inference) {
   const data::IndexRange shard = data::RankShare(dataset->size(), group.rank(), group.size());
   data::LoaderOptions options;
   options.threads = 1;
@@ -40,9 +41,12 @@ absl::StatusOr<Evaluation> Evaluate(GatedModel& model, std::shared_ptr<const dat
     SLUICE_ASSIGN_OR_RETURN(const data::Batch loaded, loader.Next());
     const ModelBatch images = ToModelBatch(loaded, {seed, 0}, model.vit()->pos_embed.options());
     GateDecision decision;
+    const auto start = Clock::now();
     const torch::Tensor logits =
         gated ? model.EvalGated(images, &decision) : model.EvalDense(images);
+    // A GPU has answered once the number of correct answers is here.
     correct += (logits.argmax(1) == images.labels).sum().item<double>();
+    if (inference != nullptr) inference->Add(MicrosSince(start));
     loss += at::cross_entropy_loss(logits, images.labels, {}, at::Reduction::Sum).item<double>();
     const auto all = static_cast<double>(loaded.count * model.vit()->config().patches());
     tokens += all;

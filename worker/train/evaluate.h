@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "absl/status/statusor.h"
+#include "common/latency_histogram.h"
 #include "worker/data/dataset.h"
 #include "worker/data/loader.h"
 #include "worker/data/pipeline.h"
@@ -24,9 +25,10 @@ ModelBatch ToModelBatch(const data::Batch& batch, const gate::DrawKey& key,
 
 // Evaluates every image of `dataset` once, shared out over the ranks, by `gated` or dense forwards
 // of at most `batch` images. Draws of the gate depend on seed and image only. A collective: all
-// ranks get the same result.
+// ranks get the same result. `inference` receives the time of each batch's forward.
 absl::StatusOr<Evaluation> Evaluate(GatedModel& model, std::shared_ptr<const data::Dataset> dataset,
                                     const data::PipelineConfig& pipeline, dist::Group& group,
-                                    int64_t batch, bool gated, uint64_t seed);
+                                    int64_t batch, bool gated, uint64_t seed,
+                                    LatencyHistogram* inference = nullptr);
 
 }  // namespace sluice::train

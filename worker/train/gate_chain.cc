@@ -1,20 +1,14 @@
 #include "worker/train/gate_chain.h"
 
 #include <algorithm>
-#include <chrono>
 
 #include "common/status.h"
 #include "worker/gate/ragged.h"
 #include "worker/gate/score.h"
+#include "worker/train/clock.h"
 
 namespace sluice::train {
 namespace {
-
-uint64_t MicrosSince(std::chrono::steady_clock::time_point start) {
-  return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(
-                                   std::chrono::steady_clock::now() - start)
-                                   .count());
-}
 
 // Rows of the whole batch of all patches of `packed`, without class tokens.
 std::vector<int64_t> PatchRows(const gate::PackedRows& packed) {
@@ -126,7 +120,7 @@ gate::PackedRows GateChain::Decide(const torch::Tensor& x, const torch::Tensor& 
   const auto images = static_cast<int64_t>(batch_.ids.size());
   LayerDecision layer;
   Score(x, qkv, packed, layer);
-  const auto scored = std::chrono::steady_clock::now();
+  const auto scored = Clock::now();
   if (next_ > 0) layer.present = decision_.layers.back().open;
   gate::DrawKey key = batch_.key;
   key.gate = static_cast<uint32_t>(next_);

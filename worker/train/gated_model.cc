@@ -76,6 +76,10 @@ TrainPass GatedModel::TrainForward(const ModelBatch& batch, const Decided& decid
   return settings_.mode == Mode::kMask ? MaskPass(batch, decided) : PackedPass(batch, decided);
 }
 
+TrainPass GatedModel::TrainDense(const ModelBatch& batch) {
+  return batch.images.size(0) == 0 ? NothingOpen(batch) : DensePass(batch, [](const auto&) {});
+}
+
 TrainPass GatedModel::Finish(const torch::Tensor& logits, const torch::Tensor& labels) const {
   TrainPass pass;
   pass.loss =

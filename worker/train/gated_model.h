@@ -33,6 +33,9 @@ class GatedModel {
   // Forward of a training batch.
   TrainPass TrainForward(const ModelBatch& batch, const Decided& decided);
 
+  // The same batch densely, whatever the mode: what a gated step is measured against.
+  TrainPass TrainDense(const ModelBatch& batch);
+
   // Logits [B, K] in the order of the batch, without a graph. Gated: by the settings' scorer and
   // policies whatever the mode, with at least one open patch per image; `decision` receives what
   // was open.

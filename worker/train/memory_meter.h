@@ -5,8 +5,8 @@
 
 namespace sluice::train {
 
-// Counts the bytes of tensors on the CPU that are made while it lives. One at a time, and no thread
-// but this one and LibTorch's may make tensors meanwhile.
+// Counts the bytes of tensors on the CPU that this thread makes while it lives; where they end does
+// not matter. One at a time on each thread; for that thread only.
 class MemoryMeter {
  public:
   MemoryMeter();
@@ -18,9 +18,10 @@ class MemoryMeter {
   int64_t held() const;
   int64_t peak() const;
 
+  struct Counts;
+
  private:
-  class Allocator;
-  std::unique_ptr<Allocator> allocator_;
+  std::shared_ptr<Counts> counts_;
 };
 
 }  // namespace sluice::train

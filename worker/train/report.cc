@@ -39,6 +39,11 @@ std::string ReportToJson(const TrainReport& r) {
               {"accuracy_dense", Optional(r.accuracy_dense)},
               {"accuracy_gated", Optional(r.accuracy_gated)},
               {"eval_activation_rate", r.eval_activation_rate},
+              {"savings",
+               {{"measurements", r.savings.measurements},
+                {"time", r.savings.time},
+                {"flops", r.savings.flops},
+                {"bytes", r.savings.bytes}}},
               {"checkpoint", r.checkpoint},
               {"losses", r.losses},
               {"curve", curve}}

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "worker/train/ledger.h"
+
 namespace sluice::train {
 
 // One evaluation along the way.
@@ -45,6 +47,7 @@ struct TrainReport {
   std::optional<double> accuracy_dense;
   std::optional<double> accuracy_gated;
   double eval_activation_rate = 1.0;
+  Savings savings;             // Of rank 0.
   std::string checkpoint;      // Path of the last one.
   std::vector<double> losses;  // Per step of this process; only the first 100,000.
   std::vector<CurvePoint> curve;

@@ -3,7 +3,6 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
-#include <chrono>
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <numeric>
@@ -12,6 +11,7 @@
 #include "common/status.h"
 #include "worker/gate/flops.h"
 #include "worker/train/adamw.h"
+#include "worker/train/clock.h"
 #include "worker/train/gated_model.h"
 #include "worker/train/memory_meter.h"
 #include "worker/train/setup.h"
@@ -109,7 +109,7 @@ class StepBench {
   }
 
   Measured Step(const Variant& variant, MemoryMeter* meter = nullptr, int64_t* saved = nullptr) {
-    const auto start = std::chrono::steady_clock::now();
+    const auto start = Clock::now();
     model_->settings() = variant.settings;
     ++batch_.key.step;
     Measured measured;
@@ -129,8 +129,7 @@ class StepBench {
     scales.lr = 1e-4;
     scales.image_scale = scale;
     optimizer_->Step(scales);
-    measured.seconds =
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    measured.seconds = SecondsSince(start);
     return measured;
   }
 

@@ -5,14 +5,37 @@
 #include "absl/strings/str_cat.h"
 #include "common/log_line.h"
 #include "common/status.h"
+#include "worker/gate/flops.h"
 #include "worker/gate/score_stats.h"
+#include "worker/train/clock.h"
 #include "worker/train/evaluate.h"
+#include "worker/train/memory_meter.h"
 
 namespace sluice::train {
 namespace {
 
 // Steps in a row with a gradient that is not finite, after which the run is given up.
 constexpr int kMostBadSteps = 10;
+
+// Counts tensors on the CPU; nothing on a GPU.
+std::unique_ptr<MemoryMeter> MeterFor(const ModelBatch& batch) {
+  return batch.images.is_cpu() ? std::make_unique<MemoryMeter>() : nullptr;
+}
+
+// Counted arithmetic of the batch, gated over dense.
+double FlopsRatio(const GatedModel& model, const GateDecision& decision, const ModelBatch& batch) {
+  gate::StepShape shape;
+  shape.images = batch.images.size(0);
+  if (shape.images == 0 || decision.layers.empty()) return 1.0;
+  const double dense = gate::StepFlops(model.vit()->config(), shape);
+  shape.mode = model.settings().mode;
+  for (size_t k = 0; k < decision.layers.size(); ++k) {
+    shape.layers.push_back(model.settings().gates[k].layer);
+    shape.open.push_back(static_cast<double>(decision.layers[k].tokens_open) /
+                         static_cast<double>(shape.images));
+  }
+  return gate::StepFlops(model.vit()->config(), shape) / dense;
+}
 
 std::vector<std::string> Names(const std::vector<ParameterShape>& shapes) {
   std::vector<std::string> names;
@@ -50,24 +73,54 @@ void TrainStep::Count(const GateDecision& decision, const ModelBatch& batch,
   if (!decision.layers.empty()) counters.gate_decision.Add(decision.micros);
 }
 
+bool TrainStep::LedgerIsDue(int64_t step) const {
+  const GateSettings& settings = model_->settings();
+  return options_.ledger_every > 0 && step % options_.ledger_every == 0 &&
+         settings.mode != Mode::kDense && !settings.shadow;
+}
+
+absl::Status TrainStep::MeasureDense(const ModelBatch& batch, bool reduce) {
+  const auto start = Clock::now();
+  TrainPass pass;
+  SLUICE_RETURN_IF_ERROR(dist::Guard("dense forward of the ledger", [&] {
+    const std::unique_ptr<MemoryMeter> meter = MeterFor(batch);
+    pass = model_->TrainDense(batch);
+    if (meter != nullptr) ledger_->dense_bytes = meter->held();
+  }));
+  SLUICE_RETURN_IF_ERROR(reducer_.Backward(pass.loss, reduce));
+  ledger_->dense_seconds = SecondsSince(start);
+  optimizer_->ZeroGradients();
+  ledger_seconds_ = SecondsSince(start);
+  return absl::OkStatus();
+}
+
 absl::Status TrainStep::RunMicroStep(int64_t step, int64_t micro, dist::ControlInput& input,
                                      Counters& counters) {
   const bool is_last = micro + 1 == options_.accumulate;
   SLUICE_ASSIGN_OR_RETURN(const data::Batch loaded, loader_->Next());
   const uint64_t draw = static_cast<uint64_t>((step - 1) * options_.accumulate + micro);
+  const ModelBatch batch =
+      ToModelBatch(loaded, {options_.seed, draw}, model_->vit()->pos_embed.options());
+  // The first micro-step is the one that is measured: no gradient stands yet.
+  LedgerEntry* const ledger = ledger_ && micro == 0 ? &*ledger_ : nullptr;
+  if (ledger != nullptr) SLUICE_RETURN_IF_ERROR(MeasureDense(batch, is_last));
+  const auto start = Clock::now();
   TrainPass pass;
   SLUICE_RETURN_IF_ERROR(dist::Guard("forward", [&] {
-    const ModelBatch batch =
-        ToModelBatch(loaded, {options_.seed, draw}, model_->vit()->pos_embed.options());
+    const std::unique_ptr<MemoryMeter> meter = ledger != nullptr ? MeterFor(batch) : nullptr;
     pass = model_->TrainForward(batch, [&](const GateDecision& decision) {
       Count(decision, batch, input, counters);
+      if (ledger != nullptr) ledger->flops_ratio = FlopsRatio(*model_, decision, batch);
       if (is_last) exchange_.Start(input);
     });
+    if (meter != nullptr) ledger->gated_bytes = meter->held();
     loss_sum_ += pass.loss_sum.item<double>();
     correct_ += pass.correct.item<double>();
     if (is_last) exchange_.StartStatistics({loss_sum_, correct_});
   }));
-  return reducer_.Backward(pass.loss, is_last);
+  SLUICE_RETURN_IF_ERROR(reducer_.Backward(pass.loss, is_last));
+  if (ledger != nullptr) ledger->gated_seconds = SecondsSince(start);
+  return absl::OkStatus();
 }
 
 absl::Status TrainStep::Update(int64_t step, StepOutcome& outcome) {
@@ -102,7 +155,12 @@ absl::Status TrainStep::Update(int64_t step, StepOutcome& outcome) {
 
 absl::StatusOr<StepOutcome> TrainStep::Run(int64_t step, const dist::ControlInput& wishes,
                                            Counters& counters) {
-  loss_sum_ = correct_ = 0.0;
+  loss_sum_ = correct_ = ledger_seconds_ = 0.0;
+  ledger_.reset();
+  if (LedgerIsDue(step)) {
+    ledger_.emplace();
+    ledger_->step = step;
+  }
   dist::ControlInput input = wishes;
   agreement_->FillControl(step, input);
   optimizer_->ZeroGradients();
@@ -122,6 +180,8 @@ absl::StatusOr<StepOutcome> TrainStep::Run(int64_t step, const dist::ControlInpu
   SLUICE_RETURN_IF_ERROR(Update(step, outcome));
   ++counters.steps;
   counters.backward_steps += outcome.updated ? 1 : 0;
+  outcome.ledger = ledger_;
+  outcome.ledger_seconds = ledger_seconds_;
   return outcome;
 }
 

@@ -11,6 +11,7 @@
 #include "worker/torch.h"
 #include "worker/train/adamw.h"
 #include "worker/train/gated_model.h"
+#include "worker/train/ledger.h"
 #include "worker/train/schedule.h"
 
 namespace sluice::train {
@@ -21,6 +22,7 @@ struct StepOptions {
   double head_lr = 1.0;  // Factor on the learning rate of the uncertainty head.
   uint64_t seed = 0;
   LearningRateSchedule schedule;
+  int64_t ledger_every = 0;  // Steps between measurements of what the gates save; 0: none.
 };
 
 // What a step did, the same on all ranks but `local_*`.
@@ -31,6 +33,9 @@ struct StepOutcome {
   std::optional<double> gradient_norm;  // Before clipping.
   double learning_rate = 0.0;
   bool updated = false;  // Parameters changed.
+  // This rank's measurement, if one was due, and the seconds that it took beyond the step.
+  std::optional<LedgerEntry> ledger;
+  double ledger_seconds = 0.0;
 };
 
 // One training step of one rank: forward to the gate, control sums, the rest, backward with the
@@ -53,6 +58,9 @@ class TrainStep {
                             Counters& counters);
   void Count(const GateDecision& decision, const ModelBatch& batch, dist::ControlInput& input,
              Counters& counters);
+  // A dense forward and backward of the batch, whose gradients are thrown away.
+  absl::Status MeasureDense(const ModelBatch& batch, bool reduce);
+  bool LedgerIsDue(int64_t step) const;
   absl::Status Update(int64_t step, StepOutcome& outcome);
 
   GatedModel* model_;
@@ -65,6 +73,8 @@ class TrainStep {
   dist::ControlExchange exchange_;
   double loss_sum_ = 0.0;
   double correct_ = 0.0;
+  std::optional<LedgerEntry> ledger_;  // Of this step.
+  double ledger_seconds_ = 0.0;
   int bad_steps_ = 0;
 };
 

@@ -1,7 +1,6 @@
 #include "worker/train/trainer.h"
 
 #include <algorithm>
-#include <chrono>
 #include <filesystem>
 
 #include "absl/strings/str_cat.h"
@@ -10,19 +9,14 @@
 #include "common/status.h"
 #include "worker/data/sampler.h"
 #include "worker/dist/fault.h"
+#include "worker/train/clock.h"
 #include "worker/train/evaluate.h"
 #include "worker/train/work_done.h"
 
 namespace sluice::train {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 constexpr size_t kMostLosses = 100'000;
-
-double Seconds(Clock::time_point since) {
-  return std::chrono::duration<double>(Clock::now() - since).count();
-}
 
 double Median(std::vector<double> values) {
   if (values.empty()) return 0.0;
@@ -85,6 +79,7 @@ StepOptions Trainer::MakeStepOptions() const {
   options.clip = train.clip;
   options.head_lr = parts_.config->gate.head_lr;
   options.seed = static_cast<uint64_t>(train.seed);
+  options.ledger_every = parts_.config->gate.ledger_every;
   options.schedule = {train.lr, train.min_lr_ratio, train.warmup_steps, train.steps};
   return options;
 }
@@ -122,9 +117,19 @@ void Trainer::Publish(int64_t step, const StepOutcome& outcome, double seconds) 
       std::max(timer_.seconds_per_step(), 1e-9);
   snapshot.rate_alerts_silent =
       counters_.layer_count == 0 || settings.shadow || settings.opening > 0.0;
+  snapshot.compute_saved_ratio = saved_;
   snapshot.accuracy_dense = report_.accuracy_dense;
   snapshot.accuracy_gated = report_.accuracy_gated;
   parts_.publisher->Publish(snapshot);
+  newest_ = snapshot;
+}
+
+void Trainer::PublishEvaluation() {
+  if (newest_.last_step == 0) return;  // No step has run.
+  newest_.counters = counters_;
+  newest_.accuracy_dense = report_.accuracy_dense;
+  newest_.accuracy_gated = report_.accuracy_gated;
+  parts_.publisher->Publish(newest_);
 }
 
 void Trainer::ShowProgress(int64_t step, const StepOutcome& outcome) {
@@ -160,7 +165,13 @@ absl::Status Trainer::RunStep(int64_t step) {
   parts_.assembly->model->settings().opening = opening_.At(step);
   SLUICE_ASSIGN_OR_RETURN(const StepOutcome outcome,
                           step_->Run(step, steering_.Wishes(), counters_));
-  const double seconds = Seconds(start);
+  const double seconds = SecondsSince(start);
+  if (outcome.ledger) {
+    saved_ = TimeSaved(*outcome.ledger, seconds - outcome.ledger_seconds,
+                       parts_.config->train.accumulate);
+    ledger_.push_back(*outcome.ledger);
+    time_saved_.push_back(*saved_);
+  }
   timer_.Add(seconds);
   step_seconds_.push_back(seconds);
   state_.train_seconds += seconds;
@@ -190,7 +201,8 @@ absl::Status Trainer::EvaluateNow(int64_t step) {
     SLUICE_ASSIGN_OR_RETURN(
         const Evaluation result,
         Evaluate(*parts_.assembly->model, parts_.datasets->eval, eval_pipeline_, *parts_.group,
-                 config.eval_batch, gated, static_cast<uint64_t>(config.train.seed)));
+                 config.eval_batch, gated, static_cast<uint64_t>(config.train.seed),
+                 &counters_.inference));
     (gated ? point.accuracy_gated : point.accuracy_dense) = result.accuracy;
     if (gated) report_.eval_activation_rate = result.activation_rate;
     LogInfo(absl::StrCat("step ", step, ": accuracy ",
@@ -234,8 +246,8 @@ absl::Status Trainer::Checkpoint(int64_t step) {
       "save checkpoint"));
   std::error_code error;
   const auto bytes = std::filesystem::file_size(report_.checkpoint, error);
-  parts_.publisher->Send(telemetry::CheckpointSaved{state_.step, name, error ? 0 : bytes,
-                                                    static_cast<uint64_t>(Seconds(start) * 1e6)});
+  parts_.publisher->Send(telemetry::CheckpointSaved{
+      state_.step, name, error ? 0 : bytes, static_cast<uint64_t>(SecondsSince(start) * 1e6)});
   return checkpoint::PruneCheckpoints(config.run_folder, config.checkpoint_keep);
 }
 
@@ -268,6 +280,7 @@ absl::StatusOr<TrainReport> Trainer::Run() {
   const auto last = static_cast<int64_t>(state_.step);
   SLUICE_RETURN_IF_ERROR(Checkpoint(last));
   SLUICE_RETURN_IF_ERROR(EvaluateNow(last));
+  PublishEvaluation();
   report_.steps = static_cast<int64_t>(step_seconds_.size());
   report_.last_step = last;
   report_.seconds = state_.train_seconds;
@@ -277,6 +290,7 @@ absl::StatusOr<TrainReport> Trainer::Run() {
   report_.activation_rate =
       tokens_ > 0 ? static_cast<double>(tokens_open_) / static_cast<double>(tokens_) : 1.0;
   report_.directive_version = parts_.agreement->version();
+  report_.savings = Summarise(ledger_, time_saved_);
   return report_;
 }
 

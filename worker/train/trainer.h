@@ -45,6 +45,8 @@ class Trainer {
   absl::Status RunStep(int64_t step);
   void ApplyDirective(const Directive& directive);
   void Publish(int64_t step, const StepOutcome& outcome, double seconds);
+  // The newest snapshot again, with what the last evaluation found: no step comes after it.
+  void PublishEvaluation();
   void ShowProgress(int64_t step, const StepOutcome& outcome);
   absl::Status EvaluateNow(int64_t step);
   absl::Status Checkpoint(int64_t step);
@@ -63,7 +65,11 @@ class Trainer {
   ProgressClock progress_;
   StepTimer timer_;
   TrainReport report_;
+  GateSnapshot newest_;
   std::vector<double> step_seconds_;
+  std::vector<LedgerEntry> ledger_;
+  std::vector<double> time_saved_;  // Of each of its entries.
+  std::optional<double> saved_;     // The newest.
   int64_t tokens_ = 0;
   int64_t tokens_open_ = 0;
   int64_t first_step_ = 1;  // Of this process.

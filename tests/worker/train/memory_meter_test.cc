@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <thread>
+
 #include "worker/torch.h"
 
 namespace sluice::train {
@@ -34,6 +36,19 @@ TEST(MemoryMeterTest, TensorsMayOutliveItAndOldOnesDieUnderIt) {
   EXPECT_EQ(next.held(), 0);
   young = torch::Tensor();  // Of another meter's time.
   EXPECT_EQ(next.held(), 0);
+}
+
+TEST(MemoryMeterTest, OtherThreadsTensorsDoNotCountAndMayEndHere) {
+  MemoryMeter meter;
+  torch::Tensor made;
+  std::thread([&] {
+    MemoryMeter other;
+    made = torch::ones({1 << 18});
+    EXPECT_EQ(other.held(), 1 << 20);
+  }).join();
+  EXPECT_EQ(meter.held(), 0);
+  made = torch::Tensor();
+  EXPECT_EQ(meter.held(), 0);
 }
 
 }  // namespace

@@ -33,6 +33,7 @@ struct StepCase {
   bool train_head = false;
   int64_t batch = 6;
   int64_t accumulate = 1;
+  int64_t ledger_every = 0;
   std::vector<uint64_t> ids;
 };
 
@@ -157,6 +158,7 @@ class StepRank {
         options);
     StepOptions step;
     step.accumulate = c.accumulate;
+    step.ledger_every = c.ledger_every;
     step.seed = kDrawSeed;
     step.schedule = {1e-3, 0.0, 2, 10};
     step_ = std::make_unique<TrainStep>(model_.get(), optimizer_.get(), &group, &*agreement_,
