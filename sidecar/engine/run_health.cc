@@ -49,11 +49,12 @@ void Run::TakeProbe(const std::string& probe, const ProbeCheck& check, Outbox& o
   Announce(ApplyBreaker(decision, check.step, options_, record_), outbox);
 }
 
+// Versions only rise: an event that comes late says nothing of a newer directive.
 void Run::TakeVersion(const Event& event) {
   dirty_ = true;
   if (event.kind == "directive_applied") {
-    record_.alerts.applied_version = event.version;
-  } else {
+    record_.alerts.applied_version = std::max(record_.alerts.applied_version, event.version);
+  } else if (event.version >= record_.alerts.refused_version) {
     record_.alerts.refused_version = event.version;
     record_.alerts.refused_why = event.detail;
   }
@@ -93,7 +94,7 @@ AlertInput Run::Measure() const {
     if (layer.windows > 0) input.layers.push_back({layer.layer, layer.last_rate, layer.ema_mean});
   }
   for (const auto& [name, probe] : record_.probes) {
-    if (name != kOtherProbes) input.probe_deltas.emplace_back(name, probe.delta);
+    if (name != kOtherProbes) input.probes.push_back({name, probe.delta, probe.limit});
   }
   if (record_.in_force.has_value()) {
     input.version_in_force = record_.in_force->version;

@@ -59,14 +59,13 @@ Reasons EntropyDrift(const AlertInput& input, const AlertLimits& limits, const A
   return reasons;
 }
 
-Reasons ProbeDelta(const AlertInput& input, const AlertLimits& limits) {
+Reasons ProbeDelta(const AlertInput& input) {
   Reasons reasons;
-  for (const auto& [probe, delta] : input.probe_deltas) {
-    if (delta <= limits.probe_delta) continue;
+  for (const ProbeMeasure& probe : input.probes) {
+    if (probe.delta <= probe.limit) continue;
     reasons.push_back(
-        absl::StrFormat("probe %s: loss %+.2f %% over its baseline, expected at most "
-                        "%+.2f %%",
-                        probe, 100.0 * delta, 100.0 * limits.probe_delta));
+        absl::StrFormat("probe %s: loss %+.2f %% over its baseline, expected at most %+.2f %%",
+                        probe.probe, 100.0 * probe.delta, 100.0 * probe.limit));
   }
   return reasons;
 }
@@ -160,7 +159,7 @@ AlertState EvaluateAlerts(AlertState state, const AlertInput& input, AlertTime n
   const std::vector<Reasons> all = {
       ActivationRate(input, limits),
       EntropyDrift(input, limits, state),
-      ProbeDelta(input, limits),
+      ProbeDelta(input),
       GradientScale(input, limits),
       Silent(input, now, false, limits.rank_lost, "has had no stream"),
       Silent(input, now, true, limits.telemetry_lost, "has sent nothing"),

@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 namespace sluice::sidecar {
@@ -22,7 +21,6 @@ struct AlertLimits {
   double rate_high = 0.90;
   double drift = 0.15;  // Of the scores' moving average, relative, over `drift_steps`.
   uint64_t drift_steps = 100;
-  double probe_delta = 0.02;
   double gradient_scale = 4.0;
   std::chrono::seconds rank_lost{15};        // Without a stream, before the rank's end.
   std::chrono::seconds telemetry_lost{120};  // With a stream that says nothing.
@@ -70,6 +68,13 @@ struct LayerMeasure {
   double average = 0.0;
 };
 
+// The newest check of a probe; `limit` is what makes it worse (probe.h).
+struct ProbeMeasure {
+  std::string probe;
+  double delta = 0.0;
+  double limit = 0.0;
+};
+
 struct RankMeasure {
   uint32_t rank = 0;
   bool connected = false;
@@ -83,7 +88,7 @@ struct AlertInput {
   bool rates_silent = false;           // Dense, shadow or annealing.
   std::optional<uint64_t> window_end;  // Set once for each window that closed.
   std::vector<LayerMeasure> layers;    // Those that a window has closed at.
-  std::vector<std::pair<std::string, double>> probe_deltas;
+  std::vector<ProbeMeasure> probes;
   std::string scaled_group;  // With the largest scale.
   double scale = 1.0;
   uint64_t version_in_force = 0;

@@ -95,6 +95,11 @@ BreakerDecision StepBreaker(const std::string& probe, const ProbeCheck& check,
   if (!is_new && check.step <= streak.step) {
     return Stay(absl::StrCat("probe ", probe, ": step ", check.step, " was counted before"));
   }
+  if (state.since_step > 0 && check.step <= state.since_step) {
+    streak.step = check.step;
+    return Stay(absl::StrCat("probe ", probe, ": step ", check.step,
+                             " is not after the last change, at step ", state.since_step));
+  }
   CountStreak(check, streak);
   const std::string why = absl::StrFormat(
       "probe %s: loss %+.2f %% over its baseline, limit %.2f %%, %d in a row "
@@ -124,6 +129,7 @@ void ForgetAfter(uint64_t step, BreakerState& state) {
   for (auto& [probe, streak] : state.streaks) {
     streak = ProbeStreak{std::min(streak.step, step), 0, 0};
   }
+  state.since_step = std::min(state.since_step, step);
 }
 
 BreakerAction HoldingAction(uint32_t level) {

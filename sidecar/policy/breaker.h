@@ -59,8 +59,9 @@ struct BreakerDecision {
 };
 
 // Takes one check of `probe` into `state`. Three above the limit in a row, of one probe, go one
-// rung up; three under half of the limit in a row, of every probe that was checked since, go one
-// down; what lies between ends both counts. After a change all counts begin anew. A step that was
+// rung up; three under half of the limit in a row, of every probe that was ever checked, go one
+// down; what lies between ends both counts. After a change all counts begin anew, with checks of
+// later steps: several probes that are checked at one step go one rung up together. A step that was
 // counted does not count again. The time is the check's step. Pure.
 BreakerDecision StepBreaker(const std::string& probe, const ProbeCheck& check,
                             const BreakerOptions& options, BreakerState& state);
@@ -68,7 +69,8 @@ BreakerDecision StepBreaker(const std::string& probe, const ProbeCheck& check,
 // Level 0, all counts and the number of roll-backs forgotten.
 void ResetBreaker(uint64_t step, const std::string& reason, BreakerState& state);
 
-// The run went back to `step`: checks of later steps are of weights that are gone.
+// The run went back to `step`: checks of later steps are of weights that are gone, and the last
+// change holds from there.
 void ForgetAfter(uint64_t step, BreakerState& state);
 
 // What a level asks for as long as it holds.

@@ -181,6 +181,27 @@ TEST_F(RunHealth, AnAlertIsDurableAndKeepsItsStepOverARestart) {
   EXPECT_THAT(Firing(), IsEmpty());
 }
 
+TEST_F(RunHealth, ACheckWithinItsNoiseIsNoAlert) {
+  Send(Event{"probe", "old", 10, "{}", ProbeCheck{10, 0.05, 0.03}, false});
+  EXPECT_THAT(Firing(), IsEmpty());
+  Send(Event{"probe", "old", 20, "{}", ProbeCheck{20, 0.05, 0.02}, false});
+  EXPECT_THAT(Firing(), ElementsAre("probe_delta"));
+  EXPECT_EQ(Record().probes.at("old").worse, 1u);
+}
+
+TEST_F(RunHealth, EventsThatComeLateSayNothingOfNewerDirectives) {
+  for (int i = 0; i < 2; ++i) {
+    bench_->Apply(SetThresholdCommand{"r", testing::kLayer, 0.4 + 0.1 * i, "", [](const auto&) {}});
+  }
+  Send(Event{"directive_refused", "2", 0, "{}", {}, false, 2, "theta is 7"});
+  Send(Event{"directive_refused", "1", 0, "{}", {}, false, 1, "theta is 9"});
+  ASSERT_THAT(Firing(), ElementsAre("directive_mismatch"));
+  EXPECT_THAT(Record().alerts.firing[0].reason, HasSubstr("version 2 was refused: theta is 7"));
+  Send(Event{"directive_applied", "2", 9, "{}", {}, false, 2});
+  Send(Event{"directive_applied", "1", 8, "{}", {}, false, 1});
+  EXPECT_EQ(Record().alerts.applied_version, 2u);
+}
+
 TEST_F(RunHealth, WatchersHearOfAnAlertsBeginAndEnd) {
   const uint64_t before = bench_->View()->revision;
   Check(10, 0.05);

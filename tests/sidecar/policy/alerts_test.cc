@@ -135,14 +135,18 @@ TEST(Alerts, LongWindowsCompareWithTheOneBefore) {
 
 TEST(Alerts, AProbeAboveItsBoundFires) {
   Watched run;
-  run.input.probe_deltas = {{"new", 0.02}, {"old", 0.021}};
+  run.input.probes = {{"new", 0.02, 0.02}, {"old", 0.021, 0.02}, {"noisy", 0.05, 0.06}};
   run.Look();
   EXPECT_EQ(run.Only().name, "probe_delta");
   EXPECT_EQ(run.Only().reason,
             "probe old: loss +2.10 % over its baseline, expected at most +2.00 %");
-  run.input.probe_deltas[1].second = 0.01;
+  run.input.probes[1].delta = 0.01;
   run.Look();
   EXPECT_THAT(run.Names(), IsEmpty());
+  run.input.probes[2].delta = 0.07;  // Above the limit that its noise gives it.
+  run.Look();
+  EXPECT_EQ(run.Only().reason,
+            "probe noisy: loss +7.00 % over its baseline, expected at most +6.00 %");
 }
 
 TEST(Alerts, AScaleAboveFourFires) {

@@ -131,6 +131,31 @@ TEST(Breaker, OneProbeTripsItAndEveryProbeHasToBeCalm) {
   EXPECT_EQ(ladder.state.level, 0u);
 }
 
+// What is measured before a rung has acted does not speak for the next one.
+TEST(Breaker, ProbesThatAreCheckedTogetherTakeThreeChecksARungToo) {
+  Ladder ladder;
+  std::vector<uint64_t> changes;
+  for (uint64_t step = 10; step <= 90; step += 10) {
+    for (const char* probe : {"a", "b", "c"}) {
+      const ProbeCheck check{step, 0.5, 0.0};
+      if (StepBreaker(probe, check, ladder.options, ladder.state).changed) changes.push_back(step);
+    }
+  }
+  EXPECT_THAT(changes, ::testing::ElementsAre(30, 60, 90));
+  EXPECT_EQ(ladder.state.streaks.at("c").step, 90u);
+  EXPECT_EQ(ladder.state.streaks.at("c").worse, 0u);
+}
+
+TEST(Breaker, BehindARollBackEarlierStepsCountAgain) {
+  Ladder ladder;
+  ladder.Checks(15, 0.5);
+  ASSERT_EQ(ladder.state.since_step, 150u);
+  ForgetAfter(20, ladder.state);
+  EXPECT_EQ(ladder.state.since_step, 20u);
+  ladder.step = 20;
+  EXPECT_TRUE(ladder.Checks(3, 0.0).changed);
+}
+
 TEST(Breaker, TheLastRungAllowedIsTheLast) {
   const std::pair<const char*, uint32_t> cases[] = {
       {"none", 0}, {"raise", 2}, {"rehearse", 3}, {"freeze", 4}, {"rollback", 5}};
@@ -165,12 +190,12 @@ TEST(Breaker, ResetForgetsLevelCountsAndRollBacks) {
   ladder.Checks(15, 0.5);
   ladder.Checks(2, 0.5);
   ASSERT_EQ(ladder.state.level, kRollBack);
-  ResetBreaker(200, "new probe", ladder.state);
+  ResetBreaker(170, "new probe", ladder.state);
   EXPECT_EQ(ladder.state.level, 0u);
   EXPECT_EQ(ladder.state.rollbacks, 0u);
-  EXPECT_EQ(ladder.state.since_step, 200u);
+  EXPECT_EQ(ladder.state.since_step, 170u);
   EXPECT_EQ(ladder.state.reason,
-            "breaker: level 5 to 0 (none) at step 200: reset by hand: new probe");
+            "breaker: level 5 to 0 (none) at step 170: reset by hand: new probe");
   EXPECT_FALSE(ladder.Checks(2, 0.5).changed);
   EXPECT_TRUE(ladder.Check(0.5).changed);
 }
