@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -20,23 +21,28 @@ bool IsChange(double from, double to) {
 
 bool ThresholdIsTheLever(const GateLayer& gate) { return gate.policy == "threshold"; }
 
-// Moves the averages of one layer by the window's tokens; the first window sets them.
-void Feed(const LayerCounters& counts, uint64_t tokens, double alpha, LayerSteering& layer) {
+// Moves the averages of one layer by the window's tokens; the first window sets them. Tokens that
+// an earlier gate closed have no score here: they count as under every threshold, and not into the
+// mean. False if no token has one: then the averages stay where they are.
+bool Feed(const LayerCounters& counts, uint64_t tokens, double alpha, LayerSteering& layer) {
   const double n = static_cast<double>(tokens);
-  const double square = static_cast<double>(counts.score_square_sum_micro) * 1e-6 / n;
-  layer.last_mean = static_cast<double>(counts.score_sum_micro) * 1e-6 / n;
-  layer.last_stddev = std::sqrt(std::max(0.0, square - layer.last_mean * layer.last_mean));
   layer.last_rate = static_cast<double>(counts.tokens_open) / n;
+  const uint64_t scored =
+      std::accumulate(counts.score_histogram.begin(), counts.score_histogram.end(), uint64_t{0});
+  if (scored == 0) return false;
+  const double s = static_cast<double>(scored);
+  const double square = static_cast<double>(counts.score_square_sum_micro) * 1e-6 / s;
+  layer.last_mean = static_cast<double>(counts.score_sum_micro) * 1e-6 / s;
+  layer.last_stddev = std::sqrt(std::max(0.0, square - layer.last_mean * layer.last_mean));
   const double weight = layer.windows == 0 ? 1.0 : alpha;
   layer.ema_mean += weight * (layer.last_mean - layer.ema_mean);
-  uint64_t binned = 0;
-  for (uint64_t count : counts.score_histogram) binned += count;
-  for (int i = 0; i < kScoreBins && binned > 0; ++i) {
-    const double share =
-        static_cast<double>(counts.score_histogram[i]) / static_cast<double>(binned);
+  for (int i = 0; i < kScoreBins; ++i) {
+    const uint64_t unscored = i == 0 && tokens > scored ? tokens - scored : 0;
+    const double share = static_cast<double>(counts.score_histogram[i] + unscored) / std::max(n, s);
     layer.ema_weights[i] += weight * (share - layer.ema_weights[i]);
   }
   ++layer.windows;
+  return true;
 }
 
 bool ByTargetRate(const GateLayer& gate, const PolicyOptions& options) {
@@ -153,7 +159,10 @@ SteeringResult Steer(const ClosedWindow& window, const PolicyOptions& options, R
       reasons.push_back(why + "no tokens in the window");
       continue;
     }
-    Feed(counts, tokens, options.alpha, layer);
+    if (!Feed(counts, tokens, options.alpha, layer)) {
+      reasons.push_back(why + "no token has a score, an earlier gate closed all");
+      continue;
+    }
     if (!ThresholdIsTheLever(gate)) {
       reasons.push_back(
           absl::StrCat(why, "gate policy is ", gate.policy, ", the threshold is not its lever"));
@@ -213,8 +222,8 @@ Directive ApplyBreaker(const BreakerDecision& decision, uint64_t step, const Pol
   for (size_t i = 0; i < run.gates.size(); ++i) {
     const GateLayer& gate = run.gates[i];
     if (ThresholdIsTheLever(gate)) {
-      next.layers[i].threshold = std::clamp(
-          run.steering[i].sent_base + BreakerOffset(gate, level, options), 0.0, 1.0);
+      next.layers[i].threshold =
+          std::clamp(run.steering[i].sent_base + BreakerOffset(gate, level, options), 0.0, 1.0);
     } else {
       next.layers[i].target_rate = TightenedRate(gate.target_rate, level);
     }

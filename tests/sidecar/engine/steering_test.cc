@@ -74,6 +74,75 @@ TEST(Steer, NoTokensNoDecision) {
   EXPECT_THAT(result.reason, HasSubstr("no tokens in the window"));
 }
 
+// Two gates, of whose 100 tokens the first closes 60: the second scores 40, half of them 0.3 and
+// half 0.7, and opens 20.
+ClosedWindow WindowOfTwoGates() {
+  ClosedWindow window = WindowOf(10);
+  window.counts.layer_count = 2;
+  LayerCounters& second = window.counts.layers[1];
+  second.layer = testing::kLayer + 2;
+  second.tokens_open = 20;
+  second.tokens_closed = 80;
+  second.score_sum_micro = 20 * 300000 + 20 * 700000;
+  second.score_square_sum_micro = 20 * 90000 + 20 * 490000;
+  second.score_histogram[ScoreBin(0.3)] = 20;
+  second.score_histogram[ScoreBin(0.7)] = 20;
+  return window;
+}
+
+RunRecord RunOfTwoGates(double threshold, double target_rate) {
+  RunRecord run = RunWith("threshold", 0.5, 0.0);
+  run.gates.push_back({testing::kLayer + 2, "head", "threshold", threshold, target_rate});
+  ReconcileSteering(run);
+  return run;
+}
+
+TEST(Steer, TheMeanIsOfTheTokensThatAnEarlierGateLeftOpen) {
+  RunRecord run = RunOfTwoGates(0.45, 0.0);
+  const SteeringResult result = Steer(WindowOfTwoGates(), WithoutGuard(), run);
+  const LayerSteering& second = run.steering[1];
+  EXPECT_NEAR(second.last_mean, 0.5, 1e-12);
+  EXPECT_NEAR(second.ema_mean, 0.5, 1e-12);
+  EXPECT_NEAR(second.last_stddev, 0.2, 1e-9);
+  EXPECT_DOUBLE_EQ(second.last_rate, 0.2);  // Of all tokens, as the weights are.
+  EXPECT_NEAR(second.ema_weights[ScoreBin(0.7)], 0.2, 1e-12);
+  EXPECT_NEAR(second.ema_weights[0], 0.6, 1e-12);
+  ASSERT_TRUE(result.directive.has_value());
+  EXPECT_NEAR(result.directive->layers[1].threshold, 0.05 * 0.5 + 0.95 * 0.45, 1e-12);
+  EXPECT_NEAR(run.steering[0].last_mean, 0.5, 1e-12);
+  EXPECT_EQ(result.decisions[1].tokens, 100u);
+}
+
+TEST(Steer, ATargetRateIsOfAllTokensAlsoBehindAnotherGate) {
+  PolicyOptions options = WithoutGuard();
+  options.limits.max_change = 1.0;
+  // 20 of the 100 tokens lie about 0.7 and 20 about 0.3: 10 % is the middle of the upper bin and
+  // 30 % that of the lower one. Of the 40 scored tokens both would be in the upper one.
+  for (const auto& [rate, score] : {std::pair{0.1, 0.7}, {0.3, 0.3}}) {
+    RunRecord run = RunOfTwoGates(0.5, rate);
+    const SteeringResult result = Steer(WindowOfTwoGates(), options, run);
+    ASSERT_EQ(result.decisions.size(), 2u);
+    EXPECT_EQ(ScoreBin(result.decisions[1].threshold), ScoreBin(score)) << rate;
+    EXPECT_NEAR(result.decisions[1].predicted_rate, rate, 1e-9);
+  }
+}
+
+TEST(Steer, AWindowInWhichAnEarlierGateClosedAllLeavesTheAverages) {
+  RunRecord run = RunOfTwoGates(0.45, 0.0);
+  Steer(WindowOfTwoGates(), WithoutGuard(), run);
+  const LayerSteering before = run.steering[1];
+  ClosedWindow window = WindowOfTwoGates();
+  window.counts.layers[1] = LayerCounters{};
+  window.counts.layers[1].layer = testing::kLayer + 2;
+  window.counts.layers[1].tokens_closed = 100;
+  const SteeringResult result = Steer(window, WithoutGuard(), run);
+  EXPECT_EQ(result.decisions.size(), 1u);
+  EXPECT_THAT(result.reason, HasSubstr("layer 4: no token has a score"));
+  LayerSteering expected = before;
+  expected.last_rate = 0.0;
+  EXPECT_EQ(run.steering[1], expected);
+}
+
 TEST(Steer, TheBreakersOffsetStandsOutsideTheRecursion) {
   RunRecord plain = RunWith("threshold", 0.45, 0.0);
   RunRecord raised = plain;
