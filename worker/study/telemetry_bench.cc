@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cmath>
 #include <filesystem>
 #include <iostream>
@@ -13,9 +14,13 @@
 #include "common/status.h"
 #include "worker/launch/sidecar_process.h"
 #include "worker/study/train_run.h"
+#include "worker/study/turns.h"
 
 namespace sluice::study {
 namespace {
+
+// Both runs of a round take turns of this length: this machine's changes of speed last longer.
+constexpr std::chrono::milliseconds kSlice{500};
 
 // Quantile 0.975 of Student's t for 1, 2, ... degrees of freedom; beyond the table the normal's.
 double StudentQuantile(size_t degrees) {
@@ -69,16 +74,20 @@ absl::StatusOr<std::string> RunTelemetryBench(const TelemetryBenchConfig& config
   std::vector<TelemetryRound> rounds;
   nlohmann::json list = nlohmann::json::array();
   for (int64_t round = 0; round < config.rounds; ++round) {
-    TelemetryRound measured;
-    for (const bool first : {true, false}) {
-      const bool on = first == (round % 2 == 1);
-      SLUICE_ASSIGN_OR_RETURN(
-          const train::TrainReport report,
-          RunTrain(path("run"), GatedRun(config, absl::StrCat("bench-", round),
-                                         on ? sidecar.grpc().ToString() : "off")));
-      (on ? measured.on_step_seconds : measured.off_step_seconds) = report.median_step_seconds;
-      if (on) measured.publisher_share = report.publisher_cpu_seconds / report.seconds;
+    const size_t on = static_cast<size_t>(round % 2);  // Who goes first changes.
+    std::vector<TurnRun> runs;
+    for (size_t i = 0; i < 2; ++i) {
+      const std::string name = i == on ? "with" : "without";
+      runs.push_back({name, path(name),
+                      GatedRun(config, absl::StrCat("bench-", round),
+                               i == on ? sidecar.grpc().ToString() : "off")});
     }
+    SLUICE_ASSIGN_OR_RETURN(const std::vector<train::TrainReport> reports,
+                            RunInTurns(runs, {kSlice, nullptr}));
+    TelemetryRound measured;
+    measured.on_step_seconds = reports[on].median_step_seconds;
+    measured.off_step_seconds = reports[1 - on].median_step_seconds;
+    measured.publisher_share = reports[on].publisher_cpu_seconds / reports[on].seconds;
     rounds.push_back(measured);
     std::cout
         << absl::StrFormat(

@@ -14,10 +14,10 @@ struct TelemetryBenchConfig {
   std::string data_folder = "/usr/share/datasets/fashion-mnist";
   int64_t nproc = 2;
   int64_t rounds = 8;
-  int64_t steps = 80;
+  int64_t steps = 200;
 };
 
-// One round: the same gated training without a sidecar and with one, in turn.
+// One round: the same gated training without a sidecar and with one, in turns of half a second.
 struct TelemetryRound {
   double off_step_seconds = 0.0;  // Medians.
   double on_step_seconds = 0.0;

@@ -147,39 +147,6 @@ TEST_P(TrainStepTest, ARankMayHaveNoImageAtAll) {
   }
 }
 
-TEST_P(TrainStepTest, TheLedgersDenseStepChangesNoBit) {
-  for (const int64_t accumulate : {1, 2}) {
-    StepCase plain = Case();
-    plain.train_head = true;
-    plain.accumulate = accumulate;
-    plain.ids = Ids(18 * accumulate);
-    StepCase measured = plain;
-    measured.ledger_every = 2;
-    std::vector<std::vector<torch::Tensor>> expected(ranks());
-    OnRanks(plain, ranks(), [&](StepRank& rank, dist::Group& group) {
-      for (int64_t step = 1; step <= 3; ++step) ASSERT_TRUE(rank.Run(step).ok());
-      expected[group.rank()] = rank.State();
-    });
-    OnRanks(measured, ranks(), [&](StepRank& rank, dist::Group& group) {
-      for (int64_t step = 1; step <= 3; ++step) {
-        const auto outcome = rank.Run(step);
-        ASSERT_TRUE(outcome.ok()) << outcome.status();
-        ASSERT_EQ(outcome->ledger.has_value(), step == 2);
-        if (step != 2) continue;
-        EXPECT_EQ(outcome->ledger->step, 2);
-        EXPECT_GT(outcome->ledger->dense_seconds, 0.0);
-        EXPECT_GT(outcome->ledger->gated_seconds, 0.0);
-        EXPECT_GE(outcome->ledger_seconds, outcome->ledger->dense_seconds);
-        EXPECT_GT(outcome->ledger->dense_bytes, outcome->ledger->gated_bytes);
-        EXPECT_LT(outcome->ledger->flops_ratio, 1.0);
-      }
-      const std::vector<torch::Tensor> state = rank.State();
-      for (size_t i = 0; i < state.size(); ++i)
-        EXPECT_TRUE(state[i].equal(expected[group.rank()][i])) << i;
-    });
-  }
-}
-
 TEST_P(TrainStepTest, NothingOpenAnywhereChangesNoBitAndTheNextStepIsWhole) {
   StepCase c = Case();
   c.train_head = true;
