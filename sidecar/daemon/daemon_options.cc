@@ -6,6 +6,7 @@
 #include "common/host_port.h"
 #include "common/options.h"
 #include "common/status.h"
+#include "sidecar/policy/breaker_options.h"
 
 namespace sluice::sidecar {
 namespace {
@@ -25,6 +26,7 @@ void DefinePolicy(OptionSet& set, PolicyOptions& policy, std::string& name, int6
              "smallest activation rate that a policy may aim at");
   set.Number("guard.high", &policy.limits.guard_high, 0.0, 1.0,
              "largest activation rate that a policy may aim at");
+  DefineBreakerOptions(set, policy.breaker);
 }
 
 ThresholdPolicy PolicyOf(const std::string& name) {

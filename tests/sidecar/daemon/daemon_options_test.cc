@@ -37,6 +37,19 @@ TEST(DaemonOptions, FlagsReachThePolicies) {
   EXPECT_EQ(options.policy.policy, ThresholdPolicy::kEma);
 }
 
+TEST(DaemonOptions, TheBreakerRaisesAtMostUnlessToldOtherwise) {
+  DaemonOptions options;
+  ASSERT_TRUE(*ParseDaemonOptions({}, options));
+  EXPECT_EQ(HighestLevel(options.policy.breaker), kRaiseTwice);
+  ASSERT_TRUE(*ParseDaemonOptions({"--breaker.last-rung", "rollback", "--breaker.raise", "0.1",
+                                   "--breaker.rehearsal-share", "0.5", "--breaker.rollbacks", "1"},
+                                  options));
+  EXPECT_EQ(HighestLevel(options.policy.breaker), kRollBack);
+  EXPECT_EQ(options.policy.breaker.raise, 0.1);
+  EXPECT_EQ(options.policy.breaker.rehearsal_share, 0.5);
+  EXPECT_EQ(options.policy.breaker.rollbacks, 1);
+}
+
 TEST(DaemonOptions, AnErrorNamesTheOption) {
   const auto error = [](const std::vector<std::string>& arguments) {
     DaemonOptions options;
@@ -44,6 +57,7 @@ TEST(DaemonOptions, AnErrorNamesTheOption) {
   };
   EXPECT_THAT(error({"--threshold.window", "0"}), HasSubstr("threshold.window"));
   EXPECT_THAT(error({"--threshold.policy", "luck"}), HasSubstr("threshold.policy"));
+  EXPECT_THAT(error({"--breaker.last-rung", "luck"}), HasSubstr("breaker.last-rung"));
   EXPECT_THAT(error({"--guard.low", "0.9", "--guard.high", "0.1"}),
               HasSubstr("guard.low is 0.9, expected at most guard.high, which is 0.1"));
 }
