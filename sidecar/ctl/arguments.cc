@@ -102,13 +102,24 @@ absl::Status CheckReason(const std::string& reason) {
   return Invalid("reason", reason, absl::StrCat("at most ", kMaxReason, " bytes of UTF-8"));
 }
 
-absl::Status CheckWorker(const Arguments& result) {
-  const std::vector<std::string>& actions = WorkerActions();
+absl::Status CheckAction(const std::string& action, const std::vector<std::string>& actions) {
   const std::string expected = "one of " + absl::StrJoin(actions, ", ");
-  if (result.action.empty()) return Missing("ACTION", expected);
-  if (std::find(actions.begin(), actions.end(), result.action) == actions.end()) {
-    return Invalid("ACTION", result.action, expected);
+  if (action.empty()) return Missing("ACTION", expected);
+  if (std::find(actions.begin(), actions.end(), action) != actions.end()) return absl::OkStatus();
+  return Invalid("ACTION", action, expected);
+}
+
+absl::Status CheckBreaker(const Arguments& result) {
+  SLUICE_RETURN_IF_ERROR(CheckAction(result.action, BreakerActions()));
+  SLUICE_RETURN_IF_ERROR(CheckRun(result.run));
+  if (!result.reason.empty() && result.action != "reset") {
+    return Invalid("reason", result.reason, "none: only a reset has one");
   }
+  return CheckReason(result.reason);
+}
+
+absl::Status CheckWorker(const Arguments& result) {
+  SLUICE_RETURN_IF_ERROR(CheckAction(result.action, WorkerActions()));
   const std::string place = "HOST:PORT as the worker's log and run.folder/service.rank0 name it";
   if (result.worker.empty()) return Missing("ADDRESS", place);
   const absl::StatusOr<HostPort> address = ParseHostPort(result.worker);
@@ -171,6 +182,7 @@ absl::Status CheckAll(const Texts& texts, const std::vector<std::string>& left, 
   SLUICE_RETURN_IF_ERROR(CheckShared(texts, result));
   if (result.command == "runs") return absl::OkStatus();
   if (result.command == "worker") return CheckWorker(result);
+  if (result.command == "breaker") return CheckBreaker(result);
   SLUICE_RETURN_IF_ERROR(CheckRun(result.run));
   if (result.command == "history") return CheckHistory(texts, result);
   if (result.command == "set-threshold") return CheckSetThreshold(texts, result);
@@ -215,6 +227,11 @@ void DefineCommands(CLI::App& app, Texts& texts, Arguments& result) {
   set->add_option("--layer", texts.layer, "block after which the gate stands, from 1");
   set->add_option("--threshold", texts.threshold, "threshold, in [0, 1]; higher opens less");
   set->add_option("--reason", result.reason, "why, for the journal; at most 256 bytes");
+  CLI::App* const breaker = AddCommand(
+      app, "breaker", "show a run's forgetting breaker, or take it back to level 0", nullptr);
+  breaker->add_option("ACTION", result.action, absl::StrJoin(BreakerActions(), ", "));
+  breaker->add_option("RUN", result.run, "name of the run");
+  breaker->add_option("--reason", result.reason, "reset: why, for the journal; at most 256 bytes");
   CLI::App* const worker =
       AddCommand(app, "worker",
                  "ask a rank's own service; what it is told, all ranks of the run obey", nullptr);
@@ -226,9 +243,14 @@ void DefineCommands(CLI::App& app, Texts& texts, Arguments& result) {
 }  // namespace
 
 const std::vector<std::string>& CommandNames() {
-  static const auto* const names =
-      new std::vector<std::string>{"runs", "get", "watch", "history", "set-threshold", "worker"};
+  static const auto* const names = new std::vector<std::string>{
+      "runs", "get", "watch", "history", "set-threshold", "breaker", "worker"};
   return *names;
+}
+
+const std::vector<std::string>& BreakerActions() {
+  static const auto* const actions = new std::vector<std::string>{"show", "reset"};
+  return *actions;
 }
 
 const std::vector<std::string>& WorkerActions() {

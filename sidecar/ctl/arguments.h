@@ -23,12 +23,13 @@ struct Arguments {
   uint32_t limit = 0;      // history: windows at most; 0 is the sidecar's own limit.
   uint32_t layer = 0;      // set-threshold: block after which the gate stands, from 1.
   double threshold = 0.0;  // set-threshold: in [0, 1].
-  std::string reason;      // set-threshold, worker: at most 256 bytes of UTF-8.
-  std::string action;      // worker: one of WorkerActions(),
+  std::string reason;      // set-threshold, breaker, worker: at most 256 bytes of UTF-8.
+  std::string action;      // breaker: one of BreakerActions(); worker: one of WorkerActions(),
   std::string worker;      // and the address of a rank's service.
 };
 
 const std::vector<std::string>& CommandNames();
+const std::vector<std::string>& BreakerActions();
 const std::vector<std::string>& WorkerActions();
 
 // Reads `arguments` (without the program's name) and the environment. False: help or the version

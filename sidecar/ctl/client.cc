@@ -66,6 +66,13 @@ absl::StatusOr<v1::Directive> Client::SetThreshold(const v1::SetThresholdRequest
   return std::move(*response.mutable_directive());
 }
 
+absl::StatusOr<v1::Directive> Client::ResetBreaker(const v1::ResetBreakerRequest& request) {
+  grpc::ClientContext context;
+  SLUICE_ASSIGN_OR_RETURN(v1::ResetBreakerResponse response,
+                          Call(&v1::Runs::Stub::ResetBreaker, request, &context));
+  return std::move(*response.mutable_directive());
+}
+
 std::unique_ptr<grpc::ClientReader<v1::WatchRunResponse>> Client::WatchRun(
     const std::string& run, grpc::ClientContext* context) {
   v1::WatchRunRequest request;

@@ -18,6 +18,9 @@ struct Peer {
   std::string service;  // Its full name in the protocol.
 };
 
+// A channel to HOST:PORT, without TLS and past any web proxy of the environment; answers may be as
+// large as a whole history. It connects at its first call: an address where nobody listens is that
+// call's error. Thread-safe, as what it returns is.
 std::shared_ptr<grpc::Channel> OpenChannel(const std::string& address);
 // What a call's end means to the user, in one line. OK stays OK.
 absl::Status Explain(const grpc::Status& status, const Peer& peer,
@@ -36,6 +39,7 @@ class Client {
   absl::StatusOr<v1::RunState> GetRun(const std::string& run);
   absl::StatusOr<v1::GetHistoryResponse> GetHistory(const v1::GetHistoryRequest& request);
   absl::StatusOr<v1::Directive> SetThreshold(const v1::SetThresholdRequest& request);
+  absl::StatusOr<v1::Directive> ResetBreaker(const v1::ResetBreakerRequest& request);
   // Has no deadline; `context` ends it.
   std::unique_ptr<grpc::ClientReader<v1::WatchRunResponse>> WatchRun(const std::string& run,
                                                                      grpc::ClientContext* context);

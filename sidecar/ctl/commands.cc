@@ -1,6 +1,7 @@
 #include "sidecar/ctl/commands.h"
 
 #include "common/status.h"
+#include "sidecar/ctl/breaker_format.h"
 #include "sidecar/ctl/client.h"
 #include "sidecar/ctl/format.h"
 #include "sidecar/ctl/watch_loop.h"
@@ -40,6 +41,19 @@ absl::Status RunSetThreshold(const Arguments& arguments, Client& client, Output&
   return arguments.json ? output.Json(directive) : output.Text(DirectiveText(directive));
 }
 
+absl::Status RunBreaker(const Arguments& arguments, Client& client, Output& output) {
+  if (arguments.action == "show") {
+    SLUICE_ASSIGN_OR_RETURN(const v1::RunState state, client.GetRun(arguments.run));
+    return arguments.json ? output.Json(state.breaker()) : output.Text(BreakerText(state));
+  }
+  SLUICE_CHECK(arguments.action == "reset");
+  v1::ResetBreakerRequest request;
+  request.set_run(arguments.run);
+  request.set_reason(arguments.reason);
+  SLUICE_ASSIGN_OR_RETURN(const v1::Directive directive, client.ResetBreaker(request));
+  return arguments.json ? output.Json(directive) : output.Text(DirectiveText(directive));
+}
+
 // An answer, or the error in its place.
 template <typename Response>
 absl::Status Print(const absl::StatusOr<Response>& response, const Arguments& arguments,
@@ -73,6 +87,7 @@ absl::Status RunCommand(const Arguments& arguments, Output* output) {
   if (arguments.command == "runs") return RunRuns(arguments, client, *output);
   if (arguments.command == "get") return RunGet(arguments, client, *output);
   if (arguments.command == "history") return RunHistory(arguments, client, *output);
+  if (arguments.command == "breaker") return RunBreaker(arguments, client, *output);
   SLUICE_CHECK(arguments.command == "set-threshold");
   return RunSetThreshold(arguments, client, *output);
 }

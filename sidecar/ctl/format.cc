@@ -79,6 +79,14 @@ void AddDirective(const v1::Directive& directive, Pairs& pairs) {
   pairs.emplace_back("reason", OrNone(directive.reason()));
 }
 
+void AddAlerts(const v1::RunState& state, Pairs& pairs) {
+  if (state.alerts().empty()) pairs.emplace_back("alerts", "none");
+  for (const v1::Alert& alert : state.alerts()) {
+    pairs.emplace_back("alert", absl::StrCat(alert.name(), " since step ", alert.since_step(), ": ",
+                                             OneLine(alert.reason())));
+  }
+}
+
 // Cells of a window at its i-th gate layer; a window may lack one.
 void AddWindowLayer(const v1::Window& window, int i, std::vector<std::string>& row) {
   const bool any = i < window.layers_size();
@@ -164,6 +172,7 @@ std::string RunText(const v1::RunState& state) {
       {"images",
        absl::StrCat(counters.images_open(), " open, ", counters.images_skipped(), " skipped")},
       {"breaker level", absl::StrCat(state.breaker_level())}};
+  AddAlerts(state, pairs);
   AddDirective(state.directive(), pairs);
   std::string text = KeyValues(pairs);
   if (state.layers_size() > 0) absl::StrAppend(&text, "\n", LayerTable(state));

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "sidecar/ctl/format.h"
 #include "sidecar/ctl/table.h"
 
@@ -21,6 +22,7 @@ std::vector<Column> WatchColumns(const std::vector<uint32_t>& layers) {
   columns.push_back({"ACC GATED"});
   columns.push_back({"IMAGES/S"});
   columns.push_back({"DIRECTIVE"});
+  columns.push_back({"ALERTS", true});
   columns.push_back({"REASON", true});
   return columns;
 }
@@ -40,6 +42,9 @@ std::vector<std::string> WatchCells(const v1::RunState& state) {
   cells.push_back(FixedOr(state.has_accuracy_gated(), state.accuracy_gated(), 4));
   cells.push_back(Fixed(state.images_per_second(), 1));
   cells.push_back(absl::StrCat(state.directive().version()));
+  std::vector<std::string> alerts;
+  for (const v1::Alert& alert : state.alerts()) alerts.push_back(alert.name());
+  cells.push_back(alerts.empty() ? "-" : absl::StrJoin(alerts, ","));
   cells.push_back(OneLine(state.directive().reason()));
   return cells;
 }

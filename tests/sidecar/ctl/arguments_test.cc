@@ -69,7 +69,7 @@ TEST_F(CtlArguments, EveryActionOfAWorker) {
     EXPECT_EQ(read_.reason, "");
     EXPECT_TRUE(read_.json);
   }
-  const std::string longest(256, 'x');
+  const std::string longest(256, 'r');
   ASSERT_TRUE(Parse({"worker", "pause", "[::1]:7", "--reason", longest}).ok());
   EXPECT_EQ(read_.worker, "[::1]:7");
   EXPECT_EQ(read_.reason, longest);
@@ -111,9 +111,11 @@ TEST_F(CtlArguments, FlagsWinOverTheEnvironment) {
 }
 
 TEST_F(CtlArguments, ErrorsNameTheThingTheValueAndWhatWasExpected) {
-  const std::string commands = "expected one of runs, get, watch, history, set-threshold, worker";
+  const std::string commands =
+      "expected one of runs, get, watch, history, set-threshold, breaker, "
+      "worker";
   const std::string actions = "expected one of status, pause, resume, checkpoint, drain";
-  const std::string long_reason(257, 'x');
+  const std::string long_reason(257, 'r');
   const std::vector<std::string> set = {"set-threshold", "a", "--layer", "2", "--threshold"};
   const auto with = [](std::vector<std::string> base, const std::vector<std::string>& more) {
     base.insert(base.end(), more.begin(), more.end());
@@ -129,7 +131,7 @@ TEST_F(CtlArguments, ErrorsNameTheThingTheValueAndWhatWasExpected) {
       {{"get", "a", "--jsn"}, {"argument '--jsn' is unknown", "sluicectl get --help"}},
       {{"get"}, {"RUN is missing", "sluicectl runs"}},
       {{"get", "a b"}, {"RUN is 'a b', expected 1 to 128 characters"}},
-      {{"get", std::string(129, 'x')}, {"expected 1 to 128 characters"}},
+      {{"get", std::string(129, 'r')}, {"expected 1 to 128 characters"}},
       {{"get", "a\n"}, {"RUN is 'a\\n'"}},
       {{"watch", "a", "--count", "0"}, {"count is '0', expected an integer in [1, "}},
       {{"watch", "a", "--count", "-1"}, {"count is '-1'"}},
@@ -142,13 +144,18 @@ TEST_F(CtlArguments, ErrorsNameTheThingTheValueAndWhatWasExpected) {
       {{"history", "a", "--limit", "4294967296"}, {"limit is '4294967296'", "4294967295]"}},
       {{"history", "a", "--first_step", "9", "--last_step", "8"},
        {"first_step is '9', expected at most last_step, which is 8"}},
+      {{"breaker"}, {"ACTION is missing, expected one of show, reset"}},
+      {{"breaker", "close", "a"}, {"ACTION is 'close', expected one of show, reset"}},
+      {{"breaker", "show"}, {"RUN is missing", "sluicectl runs"}},
+      {{"breaker", "show", "a", "--reason", "why"}, {"reason is 'why'", "only a reset has one"}},
+      {{"breaker", "reset", "a", "--reason", long_reason}, {"at most 256 bytes of UTF-8"}},
       {{"set-threshold", "a", "--threshold", "0.5"}, {"layer is missing", "--layer N"}},
       {{"set-threshold", "a", "--layer", "2"}, {"threshold is missing", "[0, 1]"}},
       {{"set-threshold", "a", "--layer", "0", "--threshold", "0.5"}, {"layer is '0'", "[1, "}},
       {with(set, {"1.5"}), {"threshold is '1.5', expected a number in [0, 1]"}},
       {with(set, {"-0.5"}), {"threshold is '-0.5'"}},
       {with(set, {"inf"}), {"threshold is 'inf'"}},
-      {with(set, {"0.5", "--reason", long_reason}), {"reason is 'xxx", "at most 256 bytes"}},
+      {with(set, {"0.5", "--reason", long_reason}), {"reason is 'rrr", "at most 256 bytes"}},
       {with(set, {"0.5", "--reason", "\xff"}), {"reason is '\\377'", "UTF-8"}},
       {{"worker"}, {"ACTION is missing", actions}},
       {{"worker", "stop", "h:1"}, {"ACTION is 'stop'", actions}},
@@ -161,7 +168,7 @@ TEST_F(CtlArguments, ErrorsNameTheThingTheValueAndWhatWasExpected) {
       {{"worker", "pause", "a\n:1"}, {"ADDRESS is 'a\\n:1'"}},
       {{"worker", "pause", "h:1", "h:2"}, {"argument 'h:2' is unknown", "sluicectl worker --help"}},
       {{"worker", "pause", "h:1", "--count", "1"}, {"argument '--count' is unknown"}},
-      {{"worker", "pause", "h:1", "--reason", long_reason}, {"reason is 'xxx", "at most 256"}},
+      {{"worker", "pause", "h:1", "--reason", long_reason}, {"reason is 'rrr", "at most 256"}},
       {{"worker", "pause", "h:1", "--reason", "\xff"}, {"reason is '\\377'", "UTF-8"}},
       {{"worker", "drain", "h:1", "--reason", "x"}, {"reason is 'x', expected none", "pause"}},
   };

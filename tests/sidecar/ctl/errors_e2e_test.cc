@@ -14,6 +14,7 @@ const std::vector<std::vector<std::string>>& EveryCommand() {
       {"get", "a"},
       {"watch", "a"},
       {"history", "a"},
+      {"breaker", "show", "a"},
       {"set-threshold", "a", "--layer", "2", "--threshold", "0.5"}};
   return *commands;
 }

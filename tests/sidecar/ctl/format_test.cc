@@ -101,6 +101,18 @@ TEST(CtlFormat, BeforeTheFirstWindowAveragesAreUnknown) {
   EXPECT_THAT(text, HasSubstr("    2     0.3000            -                -            -"));
 }
 
+TEST(CtlFormat, AlertsOfARun) {
+  v1::RunState state = StateOf("a");
+  EXPECT_THAT(RunText(state), HasSubstr("alerts          none\n"));
+  v1::Alert* alert = state.add_alerts();
+  alert->set_name("lost_rank");
+  alert->set_reason("rank 1 is\ngone");
+  alert->set_since_step(20);
+  EXPECT_THAT(RunText(state),
+              HasSubstr("alert           lost_rank since step 20: rank 1 is gone\n"));
+  EXPECT_THAT(RunText(state), Not(HasSubstr("none")));
+}
+
 TEST(CtlFormat, HistoryHasColumnsPerGate) {
   v1::GetHistoryResponse response;
   EXPECT_EQ(HistoryText(response), "no window has closed in this range\n");

@@ -110,6 +110,34 @@ TEST_F(CtlQueries, SetThreshold) {
   EXPECT_TRUE(MessageDifferencer::Equals(rank->directives[1], directive));
 }
 
+// Three checks of a probe that are too much; what the breaker does is seen and taken back.
+TEST_F(CtlQueries, Breaker) {
+  const auto rank = Feed("a", 3);
+  EXPECT_THAT(Out({"breaker", "show", "a"}), HasSubstr("breaker level    0 of 2 allowed\n"));
+  for (uint64_t seq = 4; seq <= 6; ++seq) {
+    v1::WorkerMessage message = rank->Message(seq);
+    v1::ProbeResult* probe = message.mutable_probe_result();
+    probe->set_probe("old");
+    probe->set_step(10 * seq);
+    probe->set_images(100);
+    probe->set_loss(1.1);
+    probe->set_baseline_loss(1.0);
+    ASSERT_TRUE(rank->Send(message));
+  }
+  WaitForView("a", [](const v1::RunState& state) { return state.breaker_level() == 1; });
+  const std::string text = Out({"breaker", "show", "a"});
+  EXPECT_THAT(text, HasSubstr("action           tighten the gates\n"));
+  EXPECT_THAT(text, HasSubstr("old      60     +0.1000  0.0200   0      3"));
+  EXPECT_EQ(FromJson<v1::BreakerState>(Out({"breaker", "show", "a", "--json"})).level(), 1u);
+  EXPECT_THAT(Out({"get", "a"}), HasSubstr("alert           probe_delta since step 3: "));
+  EXPECT_THAT(Out({"breaker", "reset", "a", "--reason", "wrong probe"}),
+              HasSubstr("threshold at layer 2  0.3000\n"));
+  EXPECT_THAT(Out({"breaker", "show", "a"}), HasSubstr("reset by hand: wrong probe"));
+  const Finished again = Ctl({"breaker", "reset", "a"});
+  EXPECT_EQ(again.code, 1);
+  EXPECT_THAT(again.err, HasSubstr("breaker is closed"));
+}
+
 TEST_F(CtlQueries, TheSidecarMayComeFromTheEnvironment) {
   const auto rank = Feed("a", 1);
   const Finished done = RunCtl({"runs"}, {"SLUICE_SIDECAR=" + sidecar_.grpc()});

@@ -148,7 +148,7 @@ TEST_F(CtlWorker, UsageIsCheckedBeforeAnythingIsAsked) {
   ExpectError(RunCtl({"worker", "pause"}), 2, "sluicectl worker: ADDRESS is missing");
   ExpectError(RunCtl({"worker", "pause", "here"}), 2, "ADDRESS is 'here', expected HOST:PORT");
   ExpectError(Ctl("pause", {"twice"}), 2, "argument 'twice' is unknown");
-  ExpectError(Ctl("pause", {"--reason", std::string(257, 'x')}), 2, "at most 256 bytes");
+  ExpectError(Ctl("pause", {"--reason", std::string(257, 'r')}), 2, "at most 256 bytes");
   ExpectError(Ctl("drain", {"--reason", "x"}), 2, "reason is 'x', expected none");
   EXPECT_FALSE(board_.Current().any());
 }
