@@ -1,0 +1,76 @@
+#include "sidecar/http/draining_server.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <string>
+#include <thread>
+
+#include "absl/synchronization/notification.h"
+#include "absl/time/time.h"
+#include "tests/sidecar/testing/http_client.h"
+
+namespace sluice::sidecar {
+namespace {
+
+using ::testing::EndsWith;
+using testing::HttpConnection;
+
+// Answers /now at once and /slow when it is told to.
+class Draining : public ::testing::Test {
+ protected:
+  Draining() {
+    server_.Get("/now", [](const httplib::Request&, httplib::Response& response) {
+      response.set_content("now", "text/plain");
+    });
+    server_.Get("/slow", [this](const httplib::Request&, httplib::Response& response) {
+      begun_.Notify();
+      finish_.WaitForNotificationWithTimeout(absl::Seconds(10));
+      response.set_content("slow", "text/plain");
+    });
+    address_ = "127.0.0.1:" + std::to_string(server_.bind_to_any_port("127.0.0.1"));
+    thread_ = std::thread([this] { server_.listen_after_bind(); });
+  }
+  ~Draining() override {
+    server_.EndConnections();
+    while (!server_.is_running()) std::this_thread::yield();
+    server_.stop();
+    thread_.join();
+  }
+  DrainingServer server_;
+  std::string address_;
+  absl::Notification begun_;
+  absl::Notification finish_;
+  std::thread thread_;
+};
+
+TEST_F(Draining, IdleConnectionsEndAtOnce) {
+  HttpConnection kept(address_);
+  EXPECT_THAT(kept.Get("/now"), EndsWith("\r\n\r\nnow"));
+  EXPECT_THAT(kept.Get("/now"), EndsWith("\r\n\r\nnow"));
+  const auto start = std::chrono::steady_clock::now();
+  server_.EndConnections();
+  EXPECT_TRUE(kept.WaitForEnd());
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(2));
+}
+
+TEST_F(Draining, ConnectionsThatComeLaterEndWithoutAnAnswer) {
+  server_.EndConnections();
+  HttpConnection late(address_);
+  EXPECT_EQ(late.Get("/now"), "");
+  EXPECT_TRUE(late.WaitForEnd());
+}
+
+TEST_F(Draining, AnAnswerUnderWayIsStillSentAndIsTheLast) {
+  HttpConnection connection(address_);
+  ASSERT_TRUE(connection.Send("GET /slow HTTP/1.1\r\nHost: t\r\n\r\n"));
+  ASSERT_TRUE(begun_.WaitForNotificationWithTimeout(absl::Seconds(10)));
+  server_.EndConnections();
+  finish_.Notify();
+  EXPECT_THAT(connection.ReadAnswer(), EndsWith("\r\n\r\nslow"));
+  EXPECT_TRUE(connection.WaitForEnd());
+}
+
+}  // namespace
+}  // namespace sluice::sidecar
