@@ -4,6 +4,7 @@ set -euo pipefail
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 deps=$top/.deps
+called_from=$PWD
 cd "$top"
 
 usage() {
@@ -19,6 +20,9 @@ Commands
   lint [--quick]     format, shell scripts and protocol, and unless --quick clang-tidy; files that passed are not
                      checked again
   sanitize           build and test under the address and the thread sanitizer, whatever has passed before
+  convert dinov2     fetch a pretrained DINOv2 ViT-S/14 and convert it for --model.init, into .deps/weights
+                     (--output FILE: elsewhere)
+  parity [NAME…]     compare logits and every gradient with timm's (tests/parity; installs 5 GB of Python packages)
   clean              remove build/
 
 Environment
@@ -83,13 +87,14 @@ install_packages() {
   as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${missing[@]}"
 }
 
-# A virtual environment: Debian's own Python refuses pip (PEP 668).
+# make_venv [NAME], `venv` by default. A virtual environment: Debian's own Python refuses pip (PEP 668).
 make_venv() {
-  if [[ -x $deps/venv/bin/python && -e $deps/venv/ready ]]; then return; fi
-  rm -rf "$deps/venv"
+  local venv=$deps/${1:-venv}
+  if [[ -x $venv/bin/python && -e $venv/ready ]]; then return; fi
+  rm -rf "$venv"
   mkdir -p "$deps"
-  python3 -m venv "$deps/venv"
-  touch "$deps/venv/ready"
+  python3 -m venv "$venv"
+  touch "$venv/ready"
 }
 
 # Version of the LibTorch in folder $1, without the local part after `+`; empty if it is not whole.
@@ -133,6 +138,20 @@ install_tools() {
   say "installing ${specs[*]}"
   "$deps/venv/bin/python" -m pip install -q "${specs[@]}"
   printf '%s\n' "${specs[*]}" >"$stamp"
+}
+
+# Python packages of group $1 into a virtual environment .deps/$1 of their own, then those of group $1-alone without
+# what they depend on.
+install_apart() {
+  local specs alone stamp=$deps/$1/ready-$1
+  mapfile -t specs < <(listed deploy/python.txt "$1")
+  mapfile -t alone < <(listed deploy/python.txt "$1-alone")
+  if [[ -e $stamp && $(<"$stamp") == "${specs[*]} ${alone[*]}" ]]; then return; fi
+  make_venv "$1"
+  say "installing ${specs[*]} ${alone[*]} into .deps/$1"
+  "$deps/$1/bin/python" -m pip install -q "${specs[@]}"
+  if ((${#alone[@]} > 0)); then "$deps/$1/bin/python" -m pip install -q --no-deps "${alone[@]}"; fi
+  printf '%s\n' "${specs[*]} ${alone[*]}" >"$stamp"
 }
 
 # configure PRESET. The presets are under deploy/; CMake reads them through an untracked file at the top.
@@ -208,6 +227,26 @@ lint() {
   SLUICE_JOBS=$(job_count) deploy/lint.sh "$@"
 }
 
+# convert NAME [--output FILE]
+convert() {
+  local name=${1:-} output=$deps/weights/vit_small_patch14_dinov2.safetensors
+  if [[ $name != dinov2 ]]; then die "model '$name' is unknown to convert; it is one of dinov2"; fi
+  case $#,${2:-} in
+    1,) ;;
+    3,--output) output=$(cd "$called_from" && realpath -m -- "$3") ;;
+    *) die "convert $name takes --output FILE, got: ${*:2}" ;;
+  esac
+  install_packages build
+  install_apart convert
+  "$deps/convert/bin/python" deploy/convert/convert_dinov2.py --output "$output"
+}
+
+parity() {
+  build cpu sluice_parity_tool
+  install_apart parity
+  "$deps/parity/bin/python" tests/parity/parity.py --tool build/cpu/bin/sluice_parity_tool "$@"
+}
+
 main() {
   local command=${1:-}
   if (($# > 0)); then shift; fi
@@ -221,6 +260,8 @@ main() {
       ;;
     lint) lint "$@" ;;
     sanitize) sanitize ;;
+    convert) convert "$@" ;;
+    parity) parity "$@" ;;
     clean) rm -rf build ;;
     -h | --help | help) usage ;;
     '') usage >&2 && exit 2 ;;
