@@ -32,6 +32,8 @@ void Define(OptionSet& o, BenchOptions& b) {
   o.Text("data", &b.telemetry.data_folder, "telemetry: folder of Fashion-MNIST's IDX files");
   o.Integer("nproc", &b.telemetry.nproc, 1, 64, "telemetry: ranks");
   o.Integer("steps", &b.telemetry.steps, 30, 1'000'000, "telemetry: steps of a run");
+  o.Number("kill-every", &b.telemetry.kill_every, 0, 86400,
+           "telemetry: mean seconds between kills of the sidecar; 0: none");
   o.Text("modes", &b.modes, "step: mask, selective, compact, separated by commas");
   o.Numbers("rates", &b.step.rates, 0.001, 1, "step: activation rates");
   o.Integers("layers", &b.step.layers, 1, 127, "step: blocks after which a gate stands");

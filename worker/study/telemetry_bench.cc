@@ -2,11 +2,17 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <cmath>
+#include <condition_variable>
 #include <filesystem>
 #include <iostream>
+#include <mutex>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <random>
+#include <thread>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -29,6 +35,68 @@ double StudentQuantile(size_t degrees) {
                                              2.201,  2.179, 2.160, 2.145, 2.131};
   return degrees <= kTable.size() ? kTable[degrees - 1] : 2.09;
 }
+
+// A sidecar that is killed and started again, at the same addresses and with the same state, as
+// often as it takes.
+class KilledSidecar {
+ public:
+  static absl::StatusOr<std::unique_ptr<KilledSidecar>> Start(const std::string& state,
+                                                              double kill_every_seconds) {
+    auto result = std::make_unique<KilledSidecar>();
+    result->options_.state = state;
+    SLUICE_ASSIGN_OR_RETURN(launch::SidecarProcess sidecar,
+                            launch::SidecarProcess::Start(result->options_));
+    result->options_.listen = sidecar.grpc().ToString();
+    result->sidecar_.emplace(std::move(sidecar));
+    if (kill_every_seconds > 0.0) {
+      result->thread_ = std::thread([&killed = *result, kill_every_seconds] {
+        killed.KillAgainAndAgain(kill_every_seconds);
+      });
+    }
+    return result;
+  }
+  ~KilledSidecar() {
+    if (thread_.joinable()) (void)Stop();
+  }
+
+  const std::string& address() const { return options_.listen; }
+  int64_t kills() const { return kills_.load(); }
+  absl::Status Stop() {
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      stopping_ = true;
+    }
+    changed_.notify_all();
+    if (thread_.joinable()) thread_.join();
+    SLUICE_RETURN_IF_ERROR(restart_);
+    return sidecar_->Stop(std::chrono::seconds(10));
+  }
+
+ private:
+  void KillAgainAndAgain(double every) {
+    std::mt19937_64 random(1);
+    std::uniform_real_distribution<double> pause(0.5 * every, 1.5 * every);
+    std::unique_lock<std::mutex> lock(mutex_);
+    while (!changed_.wait_for(lock, std::chrono::duration<double>(pause(random)),
+                              [this] { return stopping_; })) {
+      sidecar_.reset();  // SIGKILL.
+      ++kills_;
+      absl::StatusOr<launch::SidecarProcess> next = launch::SidecarProcess::Start(options_);
+      restart_ = next.status();
+      if (!next.ok()) return;
+      sidecar_.emplace(*std::move(next));
+    }
+  }
+
+  launch::SidecarOptions options_;
+  std::optional<launch::SidecarProcess> sidecar_;
+  std::thread thread_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool stopping_ = false;
+  std::atomic<int64_t> kills_{0};
+  absl::Status restart_;
+};
 
 TrainOptions GatedRun(const TelemetryBenchConfig& config, const std::string& name,
                       const std::string& sidecar) {
@@ -66,11 +134,10 @@ absl::StatusOr<std::string> RunTelemetryBench(const TelemetryBenchConfig& config
   const auto path = [&](const std::string& name) {
     return (std::filesystem::path(config.output) / name).string();
   };
-  launch::SidecarOptions options;
-  options.state = path("sidecar");
   std::error_code error;
-  std::filesystem::remove_all(options.state, error);
-  SLUICE_ASSIGN_OR_RETURN(launch::SidecarProcess sidecar, launch::SidecarProcess::Start(options));
+  std::filesystem::remove_all(path("sidecar"), error);
+  SLUICE_ASSIGN_OR_RETURN(const std::unique_ptr<KilledSidecar> sidecar,
+                          KilledSidecar::Start(path("sidecar"), config.kill_every));
   std::vector<TelemetryRound> rounds;
   nlohmann::json list = nlohmann::json::array();
   for (int64_t round = 0; round < config.rounds; ++round) {
@@ -78,9 +145,9 @@ absl::StatusOr<std::string> RunTelemetryBench(const TelemetryBenchConfig& config
     std::vector<TurnRun> runs;
     for (size_t i = 0; i < 2; ++i) {
       const std::string name = i == on ? "with" : "without";
-      runs.push_back({name, path(name),
-                      GatedRun(config, absl::StrCat("bench-", round),
-                               i == on ? sidecar.grpc().ToString() : "off")});
+      runs.push_back(
+          {name, path(name),
+           GatedRun(config, absl::StrCat("bench-", round), i == on ? sidecar->address() : "off")});
     }
     SLUICE_ASSIGN_OR_RETURN(const std::vector<train::TrainReport> reports,
                             RunInTurns(runs, {kSlice, nullptr}));
@@ -99,13 +166,19 @@ absl::StatusOr<std::string> RunTelemetryBench(const TelemetryBenchConfig& config
                     {"on_step_ms", 1e3 * measured.on_step_seconds},
                     {"publisher_share", measured.publisher_share}});
   }
-  SLUICE_RETURN_IF_ERROR(sidecar.Stop(std::chrono::seconds(10)));
+  SLUICE_RETURN_IF_ERROR(sidecar->Stop());
   const RatioInterval ratio = StepRatio(rounds);
   std::cout << absl::StrFormat("step with a sidecar over without: %.4f, 95 %% in [%.4f, %.4f]",
                                ratio.ratio, ratio.low, ratio.high)
             << std::endl;
-  return nlohmann::json{
-      {"rounds", list}, {"ratio", ratio.ratio}, {"low", ratio.low}, {"high", ratio.high}}
+  if (config.kill_every > 0.0) {
+    std::cout << "the sidecar was killed " << sidecar->kills() << " times" << std::endl;
+  }
+  return nlohmann::json{{"rounds", list},
+                        {"kills", sidecar->kills()},
+                        {"ratio", ratio.ratio},
+                        {"low", ratio.low},
+                        {"high", ratio.high}}
       .dump(2);
 }
 

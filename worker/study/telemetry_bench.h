@@ -15,6 +15,9 @@ struct TelemetryBenchConfig {
   int64_t nproc = 2;
   int64_t rounds = 8;
   int64_t steps = 200;
+  // Mean seconds between two kills (SIGKILL) of the sidecar, which is started again at once; 0:
+  // none.
+  double kill_every = 0.0;
 };
 
 // One round: the same gated training without a sidecar and with one, in turns of half a second.
@@ -34,7 +37,8 @@ struct RatioInterval {
 RatioInterval StepRatio(const std::vector<TelemetryRound>& rounds);
 
 // Runs the rounds, alternating which side goes first. Prints each and the ratio; returns the whole
-// as JSON: {"rounds":[{"off_step_ms","on_step_ms","publisher_share"}…],"ratio","low","high"}.
+// as JSON:
+// {"rounds":[{"off_step_ms","on_step_ms","publisher_share"}…],"kills","ratio","low","high"}.
 absl::StatusOr<std::string> RunTelemetryBench(const TelemetryBenchConfig& config);
 
 }  // namespace sluice::study
