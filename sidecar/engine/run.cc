@@ -100,8 +100,11 @@ void Run::TakeSnapshot(const GateSnapshot& snapshot, bool is_new, Slot& slot, Ou
   record_.generation_max = std::max(record_.generation_max, slot.record.last_step);
   if (slot.record.rank == 0 && snapshot.last_step >= record_.newest.step) {
     record_.alerts.applied_version = snapshot.directive_version;
-    if (snapshot.rate_alerts_silent) record_.alerts.silent_step = snapshot.last_step;
     Newest& newest = record_.newest;
+    uint64_t& silent_step = record_.alerts.silent_step;
+    if (snapshot.rate_alerts_silent) silent_step = snapshot.last_step;
+    // The worker may have merged silent steps into this snapshot, which says it of its last alone.
+    if (newest.rate_alerts_silent) silent_step = std::max(silent_step, snapshot.last_step - 1);
     newest = Newest{snapshot.last_step,          snapshot.loss,
                     snapshot.train_accuracy,     snapshot.accuracy_dense,
                     snapshot.accuracy_gated,     snapshot.gradient_norm,

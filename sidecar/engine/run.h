@@ -48,7 +48,8 @@ class Run {
   absl::StatusOr<Directive> SetThreshold(uint32_t layer, double threshold,
                                          const std::string& reason, Outbox& outbox);
 
-  // Takes the breaker back to level 0; FAILED_PRECONDITION if it is there.
+  // Takes the breaker back to level 0 and gives its roll-backs back; FAILED_PRECONDITION if it is
+  // there and none was used.
   absl::StatusOr<Directive> ResetBreaker(const std::string& reason, Outbox& outbox);
   // A message of a rank was refused for a number; `detail` says which.
   void NoteRefusedNumber(const std::string& detail);

@@ -69,7 +69,10 @@ void Run::GoBackTo(uint64_t step) {
 }
 
 absl::StatusOr<Directive> Run::ResetBreaker(const std::string& reason, Outbox& outbox) {
-  if (record_.breaker.level == 0) return absl::FailedPreconditionError("breaker is closed");
+  // Roll-backs that were used up are given back by a reset alone, also at level 0.
+  if (record_.breaker.level == 0 && record_.breaker.rollbacks == 0) {
+    return absl::FailedPreconditionError("breaker is closed");
+  }
   sidecar::ResetBreaker(record_.generation_max, reason, record_.breaker);
   const Directive directive = ApplyBreaker({true, BreakerAction::kNone, record_.breaker.reason},
                                            record_.generation_max, options_, record_);

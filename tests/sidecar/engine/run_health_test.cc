@@ -40,6 +40,14 @@ class RunHealth : public ::testing::Test {
     Event event{"probe", probe, step, "{}", ProbeCheck{step, delta, 0.0}, false};
     Send(event);
   }
+  // All tokens are closed up to this step: a rate of 0, below every bound.
+  void SendClosed(uint64_t step, bool silent) {
+    GateSnapshot snapshot = SnapshotAt(step);
+    snapshot.rate_alerts_silent = silent;
+    snapshot.counters.layers[0].tokens_open = 0;
+    snapshot.counters.layers[0].tokens_closed = 10 * step;
+    Send(snapshot);
+  }
   // Checks at steps first, first + 10, ...
   void Checks(uint64_t first, int count, double delta) {
     for (int i = 0; i < count; ++i) Check(first + 10 * i, delta);
@@ -103,16 +111,18 @@ TEST_F(RunHealth, TheLadderUpToTheRollBackAndBehindIt) {
   Greet(HelloOf("j", 1, 20), 1);
   EXPECT_EQ(Record().probes.at("old").step, 20u);
   Checks(30, 3, 0.0);
-  EXPECT_EQ(sink_->directives.back().breaker_level, 4u);
+  ASSERT_EQ(sink_->directives.size(), 1u);
+  EXPECT_EQ(sink_->directives[0].breaker_level, 4u);
 }
 
 TEST_F(RunHealth, AnyOtherRestoreRepeatsChecksThatWereCounted) {
   Checks(10, 2, 0.05);
-  Greet(HelloOf("j", 1, 0), 1);
-  Checks(10, 2, 0.05);
+  Greet(HelloOf("j", 1, 10), 1);  // After the first of them.
+  Check(20, 0.05);
   EXPECT_EQ(Record().breaker.level, 0u);
   Check(30, 0.05);
   EXPECT_EQ(Record().breaker.level, 1u);
+  EXPECT_EQ(Record().probes.at("old").worse, 3u);
 }
 
 TEST_F(RunHealth, ARestartInTheMiddleOfACountGoesOnWithIt) {
@@ -143,6 +153,15 @@ TEST_F(RunHealth, AResetTakesItBackToLevelZero) {
   EXPECT_EQ(sink_->directives.back(), *answer);
   bench_->Apply(ResetBreakerCommand{"x", "try", done});
   EXPECT_EQ(answer.status().code(), absl::StatusCode::kNotFound);
+}
+
+TEST_F(RunHealth, AResetAtLevelZeroGivesRollBacksBack) {
+  Checks(10, 15, 0.5);
+  Checks(160, 15, 0.0);
+  ASSERT_EQ(Record().breaker.level, 0u);
+  ASSERT_EQ(Record().breaker.rollbacks, 1u);
+  bench_->Apply(ResetBreakerCommand{"r", "", [](const auto& a) { EXPECT_TRUE(a.ok()); }});
+  EXPECT_EQ(Record().breaker.rollbacks, 0u);
 }
 
 TEST_F(RunHealth, AnotherTrainingBeginsWithAClosedBreaker) {
@@ -261,20 +280,20 @@ TEST_F(RunHealth, RefusedNumbersAndDirectivesFire) {
 }
 
 TEST_F(RunHealth, AWindowWithSilentStepsRaisesNoRateAlert) {
-  const auto send = [this](uint64_t step, bool silent) {
-    GateSnapshot snapshot = SnapshotAt(step);
-    snapshot.rate_alerts_silent = silent;
-    // All closed: a rate of 0, below every bound.
-    snapshot.counters.layers[0].tokens_open = 0;
-    snapshot.counters.layers[0].tokens_closed = 10 * step;
-    Send(snapshot);
-  };
-  for (uint64_t step = 1; step <= 15; ++step) send(step, true);
-  for (uint64_t step = 16; step <= 29; ++step) send(step, false);
+  for (uint64_t step = 1; step <= 15; ++step) SendClosed(step, true);
+  for (uint64_t step = 16; step <= 29; ++step) SendClosed(step, false);
   EXPECT_THAT(Firing(), IsEmpty());  // The window up to step 20 began in silence.
-  send(30, false);
+  SendClosed(30, false);
   EXPECT_THAT(Firing(), ElementsAre("activation_rate"));
   EXPECT_EQ(Record().alerts.firing[0].since_step, 30u);
+}
+
+TEST_F(RunHealth, StepsThatWereMergedMayHaveBeenSilent) {
+  for (uint64_t step = 1; step <= 8; ++step) SendClosed(step, true);
+  for (uint64_t step = 15; step <= 29; ++step) SendClosed(step, false);  // 9 to 15 are one.
+  EXPECT_THAT(Firing(), IsEmpty());
+  SendClosed(30, false);
+  EXPECT_THAT(Firing(), ElementsAre("activation_rate"));
 }
 
 }  // namespace
