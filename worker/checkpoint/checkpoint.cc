@@ -1,6 +1,7 @@
 #include "worker/checkpoint/checkpoint.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstring>
 #include <filesystem>
 #include <type_traits>
@@ -19,6 +20,9 @@ namespace {
 constexpr char kStateKey[] = "sluice_state";
 constexpr char kCountersName[] = "counters";
 static_assert(std::is_trivially_copyable_v<Counters>);
+// Counters of a checkpoint that was written before there was `inference`, their last member.
+constexpr size_t kCountersBefore = offsetof(Counters, inference);
+static_assert(kCountersBefore + sizeof(Counters::inference) == sizeof(Counters));
 
 // Every tensor with the name that it has in the file.
 model::NamedTensors FileNames(const TrainTensors& t) {
@@ -41,16 +45,19 @@ torch::Tensor CountersTensor(const std::vector<Counters>& counters) {
   return bytes;
 }
 
+// One record per rank. An older one is a prefix of today's: what it lacks is zero.
 absl::StatusOr<std::vector<Counters>> ReadCounters(const tensors::SafetensorsFile& file) {
   SLUICE_ASSIGN_OR_RETURN(const tensors::TensorView view, file.Get(kCountersName));
-  if (view.dtype != tensors::DType::kU8 || view.shape.size() != 2 ||
-      view.shape[1] != static_cast<int64_t>(sizeof(Counters))) {
-    return absl::InvalidArgumentError(absl::StrCat("tensor '", kCountersName,
-                                                   "' was written by another version: expected ",
-                                                   sizeof(Counters), " bytes per rank"));
+  const size_t size = view.shape.size() == 2 ? static_cast<size_t>(view.shape[1]) : 0;
+  if (view.dtype != tensors::DType::kU8 || (size != sizeof(Counters) && size != kCountersBefore)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("tensor '", kCountersName, "' was written by another version: expected ",
+                     sizeof(Counters), " or ", kCountersBefore, " bytes per rank"));
   }
   std::vector<Counters> counters(view.shape[0]);
-  std::memcpy(static_cast<void*>(counters.data()), view.data.data(), view.data.size());
+  for (size_t rank = 0; rank < counters.size(); ++rank) {
+    std::memcpy(static_cast<void*>(&counters[rank]), view.data.data() + rank * size, size);
+  }
   return counters;
 }
 

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
 #include <filesystem>
 #include <limits>
@@ -156,6 +157,43 @@ TEST_F(CheckpointTest, AnotherVersionIsRefusedInOneLine) {
   status = LoadState(Open(Path()), Path()).status();
   EXPECT_TRUE(SaysInvalid(status, {Path(), "format 2", "expected 1"}));
   EXPECT_EQ(status.message().find('\n'), absl::string_view::npos) << status;
+}
+
+// Bytes of `counters` as records of `size` bytes, of which each holds what fits.
+torch::Tensor Records(const std::vector<Counters>& counters, int64_t size) {
+  torch::Tensor bytes = torch::zeros({static_cast<int64_t>(counters.size()), size}, torch::kByte);
+  for (size_t rank = 0; rank < counters.size(); ++rank) {
+    std::memcpy(bytes[static_cast<int64_t>(rank)].data_ptr(), &counters[rank],
+                std::min(static_cast<size_t>(size), sizeof(Counters)));
+  }
+  return bytes;
+}
+
+TEST_F(CheckpointTest, CountersWithoutTimesOfInferenceAreRead) {
+  const TrainState state = testing::MakeState();
+  constexpr auto kBefore = static_cast<int64_t>(sizeof(Counters) - sizeof(LatencyHistogram));
+  ASSERT_TRUE(WriteOther(Path(), StateToJson(state), Records(state.counters, kBefore)).ok());
+  const auto back = LoadState(Open(Path()), Path());
+  ASSERT_TRUE(back.ok()) << back.status();
+  std::vector<Counters> expected = state.counters;
+  for (Counters& counters : expected) {
+    EXPECT_NE(counters.inference, LatencyHistogram());
+    counters.inference = LatencyHistogram();
+  }
+  EXPECT_EQ(back->counters, expected);
+}
+
+TEST_F(CheckpointTest, CountersOfAnyOtherSizeAreRefused) {
+  const TrainState state = testing::MakeState();
+  constexpr auto kWhole = static_cast<int64_t>(sizeof(Counters));
+  constexpr auto kBefore = static_cast<int64_t>(sizeof(Counters) - sizeof(LatencyHistogram));
+  for (const int64_t size : {int64_t{8}, kBefore - 8, kBefore + 8, kWhole - 8, kWhole + 8}) {
+    ASSERT_TRUE(WriteOther(Path(), StateToJson(state), Records(state.counters, size)).ok());
+    const absl::Status status = LoadState(Open(Path()), Path()).status();
+    EXPECT_TRUE(SaysInvalid(status, {Path(), "'counters'", "another version",
+                                     std::to_string(kWhole), std::to_string(kBefore)}))
+        << size;
+  }
 }
 
 TEST_F(CheckpointTest, AFileWithoutStateIsNoCheckpoint) {

@@ -38,6 +38,7 @@ inline TrainState MakeState() {
     c.layers[0].tokens_open = uint64_t{1} << 40;
     c.layers[0].score_histogram[3] = 17;
     c.step.Add(1234 + rank);
+    c.inference.Add(56 + rank);
   }
   state.in_force = MakeDirective(8);
   state.agreed_next = MakeDirective(9);
