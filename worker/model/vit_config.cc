@@ -32,10 +32,12 @@ VitConfig DinoV2Small() {
   return config;
 }
 
-VitConfig ClipLarge() {
-  VitConfig config = Make("vit_large_patch14_clip", 224, 14, 1024, 24, 16);
+// timm's weights of LAION and DataComp want kGelu, OpenAI's own kQuickGelu.
+VitConfig ClipLarge(const std::string& name, Activation activation) {
+  VitConfig config = Make(name, 224, 14, 1024, 24, 16);
   config.pre_norm = true;
   config.norm_epsilon = 1e-5;
+  config.activation = activation;
   return config;
 }
 
@@ -47,7 +49,8 @@ const std::vector<VitConfig>& Presets() {
       DinoV2Small(),
       Make("vit_base", 224, 16, 768, 12, 12),
       Make("vit_large", 224, 14, 1024, 24, 16),
-      ClipLarge(),
+      ClipLarge("vit_large_patch14_clip", Activation::kGelu),
+      ClipLarge("vit_large_patch14_clip_quickgelu", Activation::kQuickGelu),
   };
   return presets;
 }

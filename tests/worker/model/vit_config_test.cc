@@ -44,7 +44,8 @@ TEST(VitConfig, PresetsHaveTimmsShapes) {
                          {"vit_small_patch14_dinov2", 518, 14, 384, 12, 6},
                          {"vit_base", 224, 16, 768, 12, 12},
                          {"vit_large", 224, 14, 1024, 24, 16},
-                         {"vit_large_patch14_clip", 224, 14, 1024, 24, 16}}) {
+                         {"vit_large_patch14_clip", 224, 14, 1024, 24, 16},
+                         {"vit_large_patch14_clip_quickgelu", 224, 14, 1024, 24, 16}}) {
     const VitConfig c = *VitPreset(s.name);
     EXPECT_EQ(c.image_size, s.image) << s.name;
     EXPECT_EQ(c.patch, s.patch) << s.name;
@@ -57,6 +58,19 @@ TEST(VitConfig, PresetsHaveTimmsShapes) {
   EXPECT_FALSE(VitPreset("vit_small")->layer_scale);
   EXPECT_TRUE(VitPreset("vit_large_patch14_clip")->pre_norm);
   EXPECT_FALSE(VitPreset("vit_large")->pre_norm);
+}
+
+// The two of CLIP differ in nothing else, and no other preset has OpenAI's activation.
+TEST(VitConfig, OnlyOpenAisClipHasQuickGelu) {
+  for (const std::string& name : VitPresetNames()) {
+    const bool quick = name == "vit_large_patch14_clip_quickgelu";
+    EXPECT_EQ(VitPreset(name)->activation, quick ? Activation::kQuickGelu : Activation::kGelu)
+        << name;
+  }
+  VitConfig quick = *VitPreset("vit_large_patch14_clip_quickgelu");
+  quick.name = "vit_large_patch14_clip";
+  quick.activation = Activation::kGelu;
+  EXPECT_EQ(quick, *VitPreset("vit_large_patch14_clip"));
 }
 
 TEST(VitConfig, AnUnknownPresetIsAnsweredWithTheNames) {
