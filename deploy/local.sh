@@ -13,7 +13,8 @@ Usage: deploy/local.sh COMMAND
 
 Commands
   demo [OPTION…]     install what is missing, build, run the demo into build/demo
-                     (--keep leaves the sidecar up, --seeds N repeats; more: sluice-worker demo --help)
+                     (--keep leaves the sidecar up, --seeds N repeats; more: sluice-worker demo --help);
+                     --pretrained: a DINOv2 ViT-S/14 into build/demo-pretrained, about 15 minutes
   test [CTEST-ARG…]  install what is missing, build everything, run all tests, then those under the sanitizers unless
                      they passed with the same binaries before; with arguments, only the tests of the preset cpu
   build [PRESET]     install what is missing and build: cpu (default), cuda, asan or tsan
@@ -171,9 +172,20 @@ build() {
   cmake --build --preset "$1" --parallel "$(job_count)" ${2:+--target "${@:2}"} >&2
 }
 
+# run_demo [--pretrained] [OPTION…]
 run_demo() {
+  local output=build/demo weights=$deps/weights/vit_small_patch14_dinov2.safetensors argument arguments=()
+  for argument in "$@"; do
+    if [[ $argument == --pretrained ]]; then
+      output=build/demo-pretrained
+      arguments+=(--init "$weights")
+    else
+      arguments+=("$argument")
+    fi
+  done
+  if [[ $output == build/demo-pretrained && ! -e $weights ]]; then convert dinov2; fi
   build cpu sluice-worker sluice-sidecar sluicectl
-  exec build/cpu/bin/sluice-worker demo --output build/demo "$@"
+  exec build/cpu/bin/sluice-worker demo --output "$output" "${arguments[@]}"
 }
 
 # run_ctest PRESET [CTEST-ARG…]. The line that it begins with is what .ci/closing.awk goes by.
@@ -244,6 +256,7 @@ convert() {
 parity() {
   build cpu sluice_parity_tool
   install_apart parity
+  "$deps/parity/bin/python" tests/parity/convert_test.py
   "$deps/parity/bin/python" tests/parity/parity.py --tool build/cpu/bin/sluice_parity_tool "$@"
 }
 
