@@ -16,6 +16,8 @@ void DefineData(OptionSet& o, DataConfig& c) {
   o.Text("data.train_subset", &c.train_subset, "all, first:N, range:A-B or random:N:SEED of it");
   o.Text("data.eval_split", &c.eval_split, "Split to evaluate on");
   o.Text("data.eval_subset", &c.eval_subset, "Part of it, as above");
+  o.Flag("data.resize", &c.resize,
+         "Resize images to the model's size, and repeat grey ones in its channels");
   o.Choice("data.domain", &c.domain, data::DomainNames(), "Shift of the image domain");
   o.Numbers("data.mean", &c.mean, -10, 10, "Mean per channel, subtracted from values in [0, 1]");
   o.Numbers("data.std", &c.std, 1e-6, 10, "Deviation per channel, divided by");
@@ -70,6 +72,8 @@ void DefineRun(OptionSet& o, TrainConfig& c) {
   o.Text("sidecar", &c.sidecar, "spawn, off or HOST:PORT");
   o.Number("telemetry.stall_seconds", &c.stall_seconds, 0.1, 3600,
            "Silence after which the stream is renewed");
+  o.Number("telemetry.poll_seconds", &c.poll_seconds, 0.01, 60,
+           "How often what the steps left behind is sent; rarer costs less");
   o.Text(
       "worker.listen", &c.listen,
       "Service of each rank: auto (127.0.0.1:50560 + local rank or a free port), off, HOST:PORT");
@@ -169,8 +173,8 @@ std::string Fingerprint(const TrainConfig& c) {
        {c.model.preset, c.model.image_size, c.model.patch, c.model.dim, c.model.depth,
         c.model.heads, c.model.pool}},
       {"data",
-       {c.data.format, c.data.train_split, c.data.train_subset, c.data.domain, c.data.mean,
-        c.data.std, c.data.augment.flip_probability, c.data.augment_padding,
+       {c.data.format, c.data.train_split, c.data.train_subset, c.data.resize, c.data.domain,
+        c.data.mean, c.data.std, c.data.augment.flip_probability, c.data.augment_padding,
         c.data.augment.random_resized_crop, c.data.augment.scale_low, c.data.augment.brightness,
         c.data.augment.contrast}},
       {"gate",

@@ -21,6 +21,7 @@ struct DataConfig {
   std::string train_subset = "all";
   std::string eval_split = "t10k";
   std::string eval_subset = "all";
+  bool resize = false;
   std::string domain = "none";
   std::vector<double> mean = {0.5};
   std::vector<double> std = {0.5};
@@ -79,6 +80,7 @@ struct TrainConfig {
   int64_t nproc = 1;
   std::string sidecar = "spawn";
   double stall_seconds = 10.0;
+  double poll_seconds = 0.5;
   std::string directives;
   std::string listen = "auto";
   bool paused = false;

@@ -28,6 +28,8 @@ constexpr double kCalibrationShare = 1.0 / 3.0;  // Of the seconds of a run.
 // Cost of a gated step over a dense one before anything is measured: this and the rate. How long
 // the arms calibrate depends on it, and nothing else.
 constexpr double kGuessedOverhead = 0.15;
+// Of a dense step of a model that was not pretrained here; likewise.
+constexpr double kGuessedStepSeconds = 1.0;
 // If a run's seconds differ from the mean of all arms by more than this, the comparison is run
 // again with corrected step counts.
 constexpr double kMostMiss = 0.05;
@@ -73,19 +75,34 @@ class Demo {
   }
 
   TrainOptions Common(const std::string& run) const {
-    return {{"run.name", run},
-            {"nproc", std::to_string(config_.nproc)},
-            {"sidecar", sidecar_->grpc().ToString()},
-            {"data.folder", config_.data_folder},
-            {"data.eval_subset", absl::StrCat("first:", config_.eval_images)},
-            {"gate.layer", kGateLayer},
-            {"train.batch", "64"},
-            {"train.weight_decay", "0.05"},
-            {"train.beta2", "0.99"},
-            {"checkpoint.keep", "1"}};
+    TrainOptions options = {{"run.name", run},
+                            {"nproc", std::to_string(config_.nproc)},
+                            {"sidecar", sidecar_->grpc().ToString()},
+                            {"data.folder", config_.data_folder},
+                            {"data.eval_subset", absl::StrCat("first:", config_.eval_images)},
+                            {"gate.layer", kGateLayer},
+                            {"train.batch", std::to_string(config_.batch)},
+                            {"train.weight_decay", "0.05"},
+                            {"train.beta2", "0.99"},
+                            {"checkpoint.keep", "1"}};
+    if (config_.init.empty()) return options;
+    options.insert(options.end(), {{"model.preset", config_.preset},
+                                   {"model.image_size", std::to_string(config_.image_size)},
+                                   {"model.replace_head", "true"},
+                                   {"data.resize", "true"},
+                                   {"data.mean", "0.485,0.456,0.406"},
+                                   {"data.std", "0.229,0.224,0.225"}});
+    return options;
   }
 
   absl::Status Pretrain() {
+    if (!config_.init.empty()) {
+      pretrained_ = config_.init;
+      train::TrainReport guess;
+      guess.median_step_seconds = kGuessedStepSeconds;
+      GuessSteps(guess);
+      return absl::OkStatus();
+    }
     // Another width or depth makes another model, which must not be taken for this one.
     const model::VitConfig nano = *model::VitPreset("vit_nano");
     const std::string folder = Path(absl::StrCat("pretrained-", nano.dim, "x", nano.depth));
@@ -143,7 +160,7 @@ class Demo {
       const int64_t steps = StepsFor(arm, config_.seconds * kCalibrationShare);
       TrainOptions options = ArmOptions(arm, 0, steps, "calibration-" + arm.name);
       options.push_back({"data.eval_subset", "first:64"});
-      runs.push_back({arm.name, Path("calibration/" + arm.name), Deduplicate(options)});
+      runs.push_back({arm.name, Path("calibration/" + arm.name), LastOfEach(options)});
     }
     SLUICE_RETURN_IF_ERROR(Measure(runs, "calibration").status());
     for (const Arm& arm : arms_) {
@@ -175,16 +192,6 @@ class Demo {
 
   int64_t StepsFor(const Arm& arm, double seconds) const {
     return std::max<int64_t>(kLeastSteps, std::llround(seconds / step_seconds_.at(arm.name)));
-  }
-
-  // The last value of a name wins; the command line takes each name once.
-  static TrainOptions Deduplicate(const TrainOptions& options) {
-    TrainOptions result;
-    for (const auto& option : options) {
-      std::erase_if(result, [&](const auto& earlier) { return earlier.first == option.first; });
-      result.push_back(option);
-    }
-    return result;
   }
 
   // All arms with the same seed.
@@ -230,7 +237,7 @@ class Demo {
           ArmOptions(arms_[i], seed, steps[i], absl::StrCat("demo-", name, "-try", attempt));
       options.push_back(
           {"eval.every", std::to_string(std::max<int64_t>(1, steps[i] / kCurvePoints))});
-      runs.push_back({name, Path(name), Deduplicate(options)});
+      runs.push_back({name, Path(name), LastOfEach(options)});
     }
     return runs;
   }

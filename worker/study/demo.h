@@ -20,13 +20,20 @@ struct DemoConfig {
   int64_t eval_images = 2000;  // Of the new domain, to test on.
   int64_t pretrain_steps = 200;
   double lr = 2e-3;
+  int64_t batch = 64;
+  // Weights to start from instead of pretraining, with the preset and the pixels per side they
+  // want.
+  std::string init;
+  std::string preset = "vit_small_patch14_dinov2";
+  int64_t image_size = 112;
   bool keep = false;   // Leave the sidecar up until interrupted.
   bool fresh = false;  // Train the pretrained model anew although there is one.
 };
 
-// Trains a small vision transformer on Fashion-MNIST, then post-trains it on a shifted domain from
-// the same checkpoint, densely and gated, at equal measured seconds; prints a table and writes
-// report.json and accuracy.svg to the output folder. All runs stream to one sidecar.
+// Trains a small vision transformer on Fashion-MNIST (or takes `init`), then post-trains it on a
+// shifted domain from the same checkpoint, densely and gated, at equal measured seconds; prints a
+// table and writes report.json and accuracy.svg to the output folder. All runs stream to one
+// sidecar.
 absl::Status RunDemo(const DemoConfig& config);
 
 }  // namespace sluice::study

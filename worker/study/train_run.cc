@@ -145,6 +145,15 @@ absl::StatusOr<train::TrainReport> ReadTrainReport(const std::string& folder) {
   return ParseReport(text);
 }
 
+TrainOptions LastOfEach(const TrainOptions& options) {
+  TrainOptions result;
+  for (const auto& option : options) {
+    std::erase_if(result, [&](const auto& earlier) { return earlier.first == option.first; });
+    result.push_back(option);
+  }
+  return result;
+}
+
 absl::StatusOr<train::TrainReport> RunTrain(const std::string& folder,
                                             const TrainOptions& options) {
   SLUICE_ASSIGN_OR_RETURN(TrainProcess run, StartTrain(folder, options, ""));

@@ -13,6 +13,9 @@ namespace sluice::study {
 // Options of `sluice-worker train` by name, without the dashes.
 using TrainOptions = std::vector<std::pair<std::string, std::string>>;
 
+// The last value of each name: the command line takes each name once.
+TrainOptions LastOfEach(const TrainOptions& options);
+
 // A `sluice-worker train` that runs. The limits of ChildProcess hold.
 struct TrainProcess {
   std::string folder;

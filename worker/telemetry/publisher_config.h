@@ -48,8 +48,8 @@ struct PublisherConfig {
   uint32_t max_events = 256;
   // Messages written and not yet acknowledged.
   uint32_t max_in_flight = 64;
-  // How often the ring is looked at. Each look costs about as much as a message: at 50 ms the thread
-  // took 0.22 % of a step of 0.1 s, at 500 ms 0.09 %.
+  // How often the ring is looked at. Each look costs about as much as a message: at 50 ms the
+  // thread took 0.22 % of a step of 0.1 s, at 500 ms 0.09 %.
   std::chrono::milliseconds poll_interval{500};
   // First and longest pause before a reconnect; it doubles in between, and each is drawn from
   // [half of it, all of it].

@@ -7,6 +7,7 @@
 #include "common/status.h"
 #include "worker/data/idx_dataset.h"
 #include "worker/data/image_folder.h"
+#include "worker/data/resized.h"
 #include "worker/data/subset.h"
 
 namespace sluice::train {
@@ -32,12 +33,20 @@ absl::StatusOr<std::shared_ptr<const data::Dataset>> OpenSplit(
     const std::string folder = (std::filesystem::path(config.folder) / split).string();
     SLUICE_ASSIGN_OR_RETURN(dataset, data::ImageFolder::Open(folder, options));
   }
+  if (config.resize) {
+    const data::ImageShape wanted{static_cast<int>(input.channels), static_cast<int>(input.size),
+                                  static_cast<int>(input.size)};
+    absl::StatusOr<std::shared_ptr<const data::Dataset>> resized =
+        data::Resized::Make(std::move(dataset), wanted);
+    SLUICE_RETURN_IF_ERROR(Annotate(resized.status(), "data.resize"));
+    dataset = *std::move(resized);
+  }
   const data::ImageShape shape = dataset->shape();
   if (shape.channels != input.channels || shape.height != input.size || shape.width != input.size) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("images of '", config.folder, "' split '", split, "' are ", shape.channels,
-                     "x", shape.height, "x", shape.width, ", expected the model's ", input.channels,
-                     "x", input.size, "x", input.size, " (model.preset, model.image_size)"));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "images of '", config.folder, "' split '", split, "' are ", shape.channels, "x",
+        shape.height, "x", shape.width, ", expected the model's ", input.channels, "x", input.size,
+        "x", input.size, " (model.preset, model.image_size; or data.resize)"));
   }
   return data::Subset::Make(std::move(dataset), subset);
 }

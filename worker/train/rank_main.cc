@@ -1,14 +1,11 @@
 #include "worker/train/rank_main.h"
 
-#include <ATen/Context.h>
-#include <ATen/Parallel.h>
-
+#include <cmath>
 #include <csignal>
 #include <filesystem>
 #include <functional>
 #include <iostream>
 #include <random>
-#include <thread>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -18,6 +15,7 @@
 #include "worker/launch/rank_environment.h"
 #include "worker/launch/sidecar_process.h"
 #include "worker/service/worker_server.h"
+#include "worker/train/determinism.h"
 #include "worker/train/trainer.h"
 
 namespace sluice::train {
@@ -25,17 +23,6 @@ namespace {
 
 constexpr std::chrono::milliseconds kTelemetryGrace{5000};
 constexpr size_t kAddressBytes = 256;
-
-// Fixed threads and deterministic operators: the ground on which a resumed run is exact.
-void SetUpLibTorch(const config::TrainConfig& config, const launch::RankEnvironment& env) {
-  const auto processors = static_cast<int64_t>(std::max(1u, std::thread::hardware_concurrency()));
-  const int64_t ranks_here = std::max<int64_t>(1, std::min<int64_t>(env.world_size, config.nproc));
-  const int64_t threads = config.train.threads > 0 ? config.train.threads
-                                                   : std::max<int64_t>(1, processors / ranks_here);
-  at::set_num_threads(static_cast<int>(threads));
-  at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/true);
-  at::globalContext().setDeterministicFillUninitializedMemory(false);
-}
 
 absl::StatusOr<dist::Group> Join(const config::TrainConfig& config,
                                  const launch::RankEnvironment& env, bool cuda) {
@@ -190,6 +177,7 @@ class Rank {
       publisher.start_counters = state_.counters[env_.rank];
     publisher.in_force = state_.in_force;
     publisher.stall_seconds = config_.stall_seconds;
+    publisher.poll_interval = std::chrono::milliseconds(std::llround(1e3 * config_.poll_seconds));
     const config::GateConfig& gate = config_.gate;
     for (size_t k = 0; k < gate.layers.size() && gate.decides(); ++k) {
       publisher.gates.push_back({static_cast<uint32_t>(gate.layers[k]), gate.scorer, gate.policy,

@@ -47,6 +47,7 @@ inline Options SmallRun(const std::string& folder) {
           {"gate.policy", "threshold"},
           {"gate.threshold", "0.05"},
           {"gate.rate", "0.3"},
+          {"telemetry.poll_seconds", "0.05"},
           {"collective.timeout", "20"},
           {"progress.seconds", "0"}};
 }

@@ -1,0 +1,12 @@
+#pragma once
+
+#include "worker/config/train_config.h"
+#include "worker/launch/rank_environment.h"
+
+namespace sluice::train {
+
+// Fixed threads and deterministic operators for this process: the ground on which a resumed run is
+// exact. Without train.threads the processors are shared out over the ranks of this machine.
+void SetUpLibTorch(const config::TrainConfig& config, const launch::RankEnvironment& env);
+
+}  // namespace sluice::train
