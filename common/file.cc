@@ -19,22 +19,6 @@ absl::Status SystemError(absl::string_view action, const std::string& path) {
   return absl::ErrnoToStatus(errno, absl::StrCat(action, " '", path, "'"));
 }
 
-// Closes on every way out; Close() reports what close() says.
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  int get() const { return fd_; }
-  int Close() { return ::close(std::exchange(fd_, -1)); }
-
- private:
-  int fd_;
-};
-
 absl::Status WriteAll(int fd, absl::string_view data, const std::string& path) {
   while (!data.empty()) {
     const ssize_t n = ::write(fd, data.data(), data.size());
@@ -53,8 +37,8 @@ std::string FolderOf(const std::string& path) {
 }
 
 absl::Status WriteDurably(const std::string& path, const std::vector<absl::string_view>& pieces) {
-  Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
-  if (file.get() < 0) return SystemError("open", path);
+  FileDescriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+  if (!file.is_open()) return SystemError("open", path);
   for (const absl::string_view piece : pieces) {
     SLUICE_RETURN_IF_ERROR(WriteAll(file.get(), piece, path));
   }
@@ -66,8 +50,8 @@ absl::Status WriteDurably(const std::string& path, const std::vector<absl::strin
 }  // namespace
 
 absl::StatusOr<std::string> ReadFile(const std::string& path) {
-  Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (file.get() < 0) return SystemError("open", path);
+  FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file.is_open()) return SystemError("open", path);
   std::string contents;
   if (struct stat info{}; ::fstat(file.get(), &info) == 0 && S_ISREG(info.st_mode)) {
     contents.reserve(static_cast<size_t>(info.st_size));
@@ -94,8 +78,8 @@ absl::Status MakeFolder(const std::string& path) {
 }
 
 absl::Status SyncFolder(const std::string& path) {
-  Descriptor folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (folder.get() < 0) return SystemError("open folder", path);
+  FileDescriptor folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!folder.is_open()) return SystemError("open folder", path);
   if (::fsync(folder.get()) != 0) return SystemError("fsync folder", path);
   return absl::OkStatus();
 }
@@ -119,37 +103,23 @@ absl::Status WriteFileAtomically(const std::string& path,
 }
 
 absl::StatusOr<AppendFile> AppendFile::Open(const std::string& path) {
-  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-  if (fd < 0) return SystemError("open", path);
-  AppendFile file(fd, path);
+  FileDescriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
+  if (!file.is_open()) return SystemError("open", path);
   SLUICE_RETURN_IF_ERROR(SyncFolder(FolderOf(path)));
-  return file;
-}
-
-AppendFile::AppendFile(AppendFile&& other) noexcept
-    : fd_(std::exchange(other.fd_, -1)), path_(std::move(other.path_)) {}
-
-AppendFile& AppendFile::operator=(AppendFile&& other) noexcept {
-  std::swap(fd_, other.fd_);
-  std::swap(path_, other.path_);
-  return *this;
-}
-
-AppendFile::~AppendFile() {
-  if (fd_ >= 0) ::close(fd_);
+  return AppendFile(std::move(file), path);
 }
 
 absl::Status AppendFile::Append(absl::string_view data) {
-  const off_t before = ::lseek(fd_, 0, SEEK_END);
-  absl::Status status = WriteAll(fd_, data, path_);
-  if (!status.ok() && before >= 0 && ::ftruncate(fd_, before) != 0) {
+  const off_t before = ::lseek(file_.get(), 0, SEEK_END);
+  absl::Status status = WriteAll(file_.get(), data, path_);
+  if (!status.ok() && before >= 0 && ::ftruncate(file_.get(), before) != 0) {
     return Annotate(status, "left a partial line");
   }
   return status;
 }
 
 absl::Status AppendFile::Sync() {
-  if (::fdatasync(fd_) != 0) return SystemError("fdatasync", path_);
+  if (::fdatasync(file_.get()) != 0) return SystemError("fdatasync", path_);
   return absl::OkStatus();
 }
 

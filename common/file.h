@@ -1,11 +1,13 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "common/file_descriptor.h"
 
 namespace sluice {
 
@@ -32,10 +34,6 @@ class AppendFile {
  public:
   // Opens for appending; creates the file if need be and makes its folder entry durable.
   static absl::StatusOr<AppendFile> Open(const std::string& path);
-  AppendFile(AppendFile&& other) noexcept;
-  AppendFile& operator=(AppendFile&& other) noexcept;
-  ~AppendFile();
-
   // Appends all of `data`; on an error the file is cut back to its former length where the system
   // allows it.
   absl::Status Append(absl::string_view data);
@@ -43,8 +41,9 @@ class AppendFile {
   absl::Status Sync();
 
  private:
-  AppendFile(int fd, std::string path) : fd_(fd), path_(std::move(path)) {}
-  int fd_ = -1;
+  AppendFile(FileDescriptor file, std::string path)
+      : file_(std::move(file)), path_(std::move(path)) {}
+  FileDescriptor file_;
   std::string path_;
 };
 

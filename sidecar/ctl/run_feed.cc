@@ -20,7 +20,7 @@ constexpr size_t kMaxWaiting = 64;
 
 RunFeed::RunFeed(Client* client, const std::string& run)
     : client_(client), event_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
-  SLUICE_CHECK(event_ >= 0);
+  SLUICE_CHECK(event_.is_open());
   reader_ = std::thread([this, run] { ReadUpdates(run); });
   looker_ = std::thread([this, run] { LookAtTimes(run); });
 }
@@ -34,7 +34,6 @@ RunFeed::~RunFeed() {
   watch_.TryCancel();
   reader_.join();
   looker_.join();
-  ::close(event_);
 }
 
 void RunFeed::ReadUpdates(const std::string& run) {
@@ -76,7 +75,7 @@ void RunFeed::Put(absl::StatusOr<v1::RunState> item) {
   if (stopping_) return;
   items_.push_back(std::move(item));
   const uint64_t one = 1;
-  SLUICE_CHECK(::write(event_, &one, sizeof(one)) == sizeof(one));
+  SLUICE_CHECK(::write(event_.get(), &one, sizeof(one)) == sizeof(one));
 }
 
 std::optional<absl::StatusOr<v1::RunState>> RunFeed::Take() {
@@ -84,7 +83,7 @@ std::optional<absl::StatusOr<v1::RunState>> RunFeed::Take() {
   if (items_.empty()) {
     uint64_t count = 0;
     // Nothing is left, so whether it was readable does not matter.
-    [[maybe_unused]] const ssize_t read = ::read(event_, &count, sizeof(count));
+    [[maybe_unused]] const ssize_t read = ::read(event_.get(), &count, sizeof(count));
     return std::nullopt;
   }
   absl::StatusOr<v1::RunState> item = std::move(items_.front());

@@ -11,6 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "common/file_descriptor.h"
 #include "sidecar/ctl/client.h"
 
 namespace sluice::ctl {
@@ -27,7 +28,7 @@ class RunFeed {
   RunFeed& operator=(const RunFeed&) = delete;
 
   // Readable while there is something to take.
-  int descriptor() const { return event_; }
+  int descriptor() const { return event_.get(); }
   // The oldest item that was not taken, if any. An error is one line for the user.
   std::optional<absl::StatusOr<v1::RunState>> Take();
 
@@ -38,7 +39,7 @@ class RunFeed {
   void Put(absl::StatusOr<v1::RunState> item);
 
   Client* const client_;
-  const int event_;
+  const FileDescriptor event_;
   absl::Mutex mutex_;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   std::deque<absl::StatusOr<v1::RunState>> items_ ABSL_GUARDED_BY(mutex_);

@@ -2,11 +2,11 @@
 
 #include <poll.h>
 #include <sys/signalfd.h>
-#include <unistd.h>
 
 #include <array>
 #include <cerrno>
 
+#include "common/file_descriptor.h"
 #include "common/status.h"
 #include "sidecar/ctl/format.h"
 #include "sidecar/ctl/run_feed.h"
@@ -14,15 +14,6 @@
 
 namespace sluice::ctl {
 namespace {
-
-// A descriptor that is closed at the end.
-struct Descriptor {
-  explicit Descriptor(int number) : fd(number) { SLUICE_CHECK(fd >= 0); }
-  ~Descriptor() { ::close(fd); }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  const int fd;
-};
 
 // What a watch has printed.
 class Printer {
@@ -75,11 +66,12 @@ sigset_t BlockEndSignals() {
 
 absl::Status WatchRun(const Arguments& arguments, const sigset_t& signals, Client* client,
                       Output* output) {
-  const Descriptor signal(::signalfd(-1, &signals, SFD_CLOEXEC));
+  const FileDescriptor signal(::signalfd(-1, &signals, SFD_CLOEXEC));
+  SLUICE_CHECK(signal.is_open());
   Printer printer(arguments, output);
   RunFeed feed(client, arguments.run);
   while (!printer.done()) {
-    if (WaitOrEnd(signal.fd, feed.descriptor(), output->descriptor())) return absl::OkStatus();
+    if (WaitOrEnd(signal.get(), feed.descriptor(), output->descriptor())) return absl::OkStatus();
     SLUICE_RETURN_IF_ERROR(PrintAll(feed, printer));
   }
   return absl::OkStatus();

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <utility>
@@ -20,14 +19,12 @@ struct Store::Statements {
   WriteStatements write;
 };
 
-Store::Store(std::string folder, int lock) : folder_(std::move(folder)), lock_(lock) {}
+Store::Store(std::string folder, FileDescriptor lock)
+    : folder_(std::move(folder)), lock_(std::move(lock)) {}
 
-Store::Store(Store&& other) noexcept
-    : folder_(std::move(other.folder_)),
-      lock_(std::exchange(other.lock_, -1)),
-      database_(std::move(other.database_)),
-      statements_(std::move(other.statements_)) {}
+Store::Store(Store&&) noexcept = default;
 
+// Swapped, so that the old statements end before the old connection, and that before its lock.
 Store& Store::operator=(Store&& other) noexcept {
   std::swap(folder_, other.folder_);
   std::swap(lock_, other.lock_);
@@ -36,22 +33,18 @@ Store& Store::operator=(Store&& other) noexcept {
   return *this;
 }
 
-Store::~Store() {
-  statements_.reset();
-  database_.reset();
-  if (lock_ >= 0) ::close(lock_);
-}
+Store::~Store() = default;
 
 absl::StatusOr<Store> Store::Open(const std::string& folder) {
   SLUICE_RETURN_IF_ERROR(Annotate(MakeFolder(folder), "state"));
   const std::string path = folder + "/lock";
-  const int lock = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-  if (lock < 0) return absl::ErrnoToStatus(errno, absl::StrCat("state: open '", path, "'"));
-  Store store(folder, lock);
-  if (::flock(lock, LOCK_EX | LOCK_NB) != 0) {
+  FileDescriptor lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
+  if (!lock.is_open()) return absl::ErrnoToStatus(errno, absl::StrCat("state: open '", path, "'"));
+  if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
     return absl::FailedPreconditionError(
         absl::StrCat("state: folder '", folder, "' is in use by another sidecar"));
   }
+  Store store(folder, std::move(lock));
   SLUICE_RETURN_IF_ERROR(store.Connect());
   return store;
 }

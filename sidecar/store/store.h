@@ -5,6 +5,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "common/file_descriptor.h"
 #include "sidecar/engine/records.h"
 #include "sidecar/store/database.h"
 
@@ -29,12 +30,12 @@ class Store {
 
  private:
   struct Statements;
-  Store(std::string folder, int lock);
+  Store(std::string folder, FileDescriptor lock);
   absl::Status Connect();
   absl::Status Write(const Changes& changes);
 
   std::string folder_;
-  int lock_ = -1;
+  FileDescriptor lock_;
   std::unique_ptr<Database> database_;
   std::unique_ptr<Statements> statements_;
 };

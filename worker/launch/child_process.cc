@@ -24,37 +24,15 @@ using Clock = std::chrono::steady_clock;
 constexpr std::chrono::milliseconds kLookInterval{5};
 
 struct Pipe {
-  int read_end = -1;
-  int write_end = -1;
+  FileDescriptor read_end;
+  FileDescriptor write_end;
 
-  Pipe() = default;
-  Pipe(const Pipe&) = delete;
-  Pipe& operator=(const Pipe&) = delete;
-  ~Pipe() { CloseBoth(); }
   bool Open() {
     int ends[2];
     if (::pipe2(ends, O_CLOEXEC) != 0) return false;
-    read_end = ends[0];
-    write_end = ends[1];
+    read_end = FileDescriptor(ends[0]);
+    write_end = FileDescriptor(ends[1]);
     return true;
-  }
-  void CloseWriteEnd() {
-    if (write_end >= 0) ::close(std::exchange(write_end, -1));
-  }
-  void CloseBoth() {
-    CloseWriteEnd();
-    if (read_end >= 0) ::close(std::exchange(read_end, -1));
-  }
-};
-
-struct FileDescriptor {
-  int value = -1;
-
-  FileDescriptor() = default;
-  FileDescriptor(const FileDescriptor&) = delete;
-  FileDescriptor& operator=(const FileDescriptor&) = delete;
-  ~FileDescriptor() {
-    if (value >= 0) ::close(value);
   }
 };
 
@@ -143,9 +121,9 @@ absl::StatusOr<ChildProcess> ChildProcess::Start(const ChildOptions& options) {
   }
   FileDescriptor log;
   if (!options.stderr_file.empty()) {
-    log.value =
-        ::open(options.stderr_file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-    if (log.value < 0) {
+    log = FileDescriptor(
+        ::open(options.stderr_file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
+    if (!log.is_open()) {
       return absl::ErrnoToStatus(errno, absl::StrCat("open '", options.stderr_file, "'"));
     }
   }
@@ -153,19 +131,19 @@ absl::StatusOr<ChildProcess> ChildProcess::Start(const ChildOptions& options) {
                       .environment = envp.data(),
                       .death_signal = options.parent_death_signal,
                       .parent = ::getpid(),
-                      .stdout_pipe = output.write_end,
-                      .stderr_file = log.value,
-                      .error_pipe = errors.write_end};
+                      .stdout_pipe = output.write_end.get(),
+                      .stderr_file = log.get(),
+                      .error_pipe = errors.write_end.get()};
   const pid_t pid = ::fork();
   if (pid == 0) RunChild(plan);
   if (pid < 0) return absl::ErrnoToStatus(errno, absl::StrCat("fork '", options.program, "'"));
   ChildProcess child;
   child.pid_ = pid;
-  errors.CloseWriteEnd();
-  if (const int error = ReadError(errors.read_end); error != 0) {
+  errors.write_end.Close();
+  if (const int error = ReadError(errors.read_end.get()); error != 0) {
     return absl::ErrnoToStatus(error, absl::StrCat("execute '", options.program, "'"));
   }
-  child.stdout_ = std::exchange(output.read_end, -1);
+  child.stdout_ = std::move(output.read_end);
   return child;
 }
 
@@ -186,7 +164,6 @@ ChildProcess::~ChildProcess() {
     while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
     }
   }
-  if (stdout_ >= 0) ::close(stdout_);
 }
 
 absl::Status ChildProcess::Kill(int signal) {
@@ -231,14 +208,14 @@ absl::StatusOr<std::string> ChildProcess::ReadLine(std::chrono::milliseconds tim
       return line;
     }
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
-    pollfd poll{.fd = stdout_, .events = POLLIN, .revents = 0};
+    pollfd poll{.fd = stdout_.get(), .events = POLLIN, .revents = 0};
     const int ready = ::poll(&poll, 1, static_cast<int>(std::max<int64_t>(0, left.count())));
     if (ready == 0) {
       return absl::DeadlineExceededError(
           absl::StrCat("process ", pid_, " wrote no line within ", timeout.count(), " ms"));
     }
     char bytes[4096];
-    const ssize_t n = ready < 0 ? -1 : ::read(stdout_, bytes, sizeof(bytes));
+    const ssize_t n = ready < 0 ? -1 : ::read(stdout_.get(), bytes, sizeof(bytes));
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return absl::ErrnoToStatus(errno, absl::StrCat("read from process ", pid_));
     if (n == 0) {

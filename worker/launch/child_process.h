@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "common/file_descriptor.h"
 
 namespace sluice::launch {
 
@@ -70,7 +71,7 @@ class ChildProcess {
   pid_t pid_ = -1;  // -1: moved from.
   bool ended_ = false;
   ExitStatus exit_;
-  int stdout_ = -1;
+  FileDescriptor stdout_;
   std::string buffer_;
 };
 

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/file_descriptor.h"
 #include "common/status.h"
 
 namespace sluice::tensors {
@@ -36,18 +37,17 @@ class SafetensorsFile::Mapping {
 
 absl::StatusOr<std::shared_ptr<const SafetensorsFile::Mapping>> SafetensorsFile::Mapping::Open(
     const std::string& path) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return absl::ErrnoToStatus(errno, absl::StrCat("open '", path, "'"));
+  const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file.is_open()) return absl::ErrnoToStatus(errno, absl::StrCat("open '", path, "'"));
   struct stat info {};
-  if (::fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {
-    ::close(fd);
+  if (::fstat(file.get(), &info) != 0 || !S_ISREG(info.st_mode)) {
     return absl::InvalidArgumentError(absl::StrCat("'", path, "' is not a regular file"));
   }
   const auto size = static_cast<size_t>(info.st_size);
-  void* address = size == 0 ? nullptr : ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd, 0);
-  const int error = errno;
-  ::close(fd);  // A mapping outlives its descriptor.
-  if (address == MAP_FAILED) return absl::ErrnoToStatus(error, absl::StrCat("map '", path, "'"));
+  // A mapping outlives its descriptor.
+  void* address =
+      size == 0 ? nullptr : ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.get(), 0);
+  if (address == MAP_FAILED) return absl::ErrnoToStatus(errno, absl::StrCat("map '", path, "'"));
   return std::make_shared<const Mapping>(address, size);
 }
 

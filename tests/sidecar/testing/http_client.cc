@@ -2,7 +2,6 @@
 
 #include <arpa/inet.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <cstdlib>
 
@@ -12,26 +11,21 @@ namespace sluice::sidecar::testing {
 
 // Plain sockets: Debian's httplib is built with TLS, which changes the layout of its client.
 HttpConnection::HttpConnection(const std::string& address)
-    : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
   const auto host_port = ParseHostPort(address);
   sockaddr_in to{};
   to.sin_family = AF_INET;
   to.sin_port = htons(host_port->port);
   ::inet_pton(AF_INET, host_port->host.c_str(), &to.sin_addr);
   const timeval patience{5, 0};
-  ::setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-  if (::connect(fd_, reinterpret_cast<sockaddr*>(&to), sizeof(to)) != 0) {
-    ::close(fd_);
-    fd_ = -1;
+  ::setsockopt(socket_.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+  if (::connect(socket_.get(), reinterpret_cast<sockaddr*>(&to), sizeof(to)) != 0) {
+    socket_.Close();
   }
 }
 
-HttpConnection::~HttpConnection() {
-  if (fd_ >= 0) ::close(fd_);
-}
-
 bool HttpConnection::Send(const std::string& bytes) {
-  return ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL) ==
+  return ::send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL) ==
          static_cast<ssize_t>(bytes.size());
 }
 
@@ -54,7 +48,7 @@ std::string HttpConnection::ReadAnswer() {
       }
     }
     char buffer[4096];
-    const ssize_t n = ::recv(fd_, buffer, sizeof(buffer), 0);
+    const ssize_t n = ::recv(socket_.get(), buffer, sizeof(buffer), 0);
     if (n <= 0) return "";
     received_.append(buffer, static_cast<size_t>(n));
   }
@@ -62,7 +56,7 @@ std::string HttpConnection::ReadAnswer() {
 
 bool HttpConnection::WaitForEnd() {
   char byte = 0;
-  return ::recv(fd_, &byte, 1, 0) == 0;
+  return ::recv(socket_.get(), &byte, 1, 0) == 0;
 }
 
 std::string HttpGet(const std::string& address, const std::string& path) {

@@ -2,15 +2,14 @@
 
 #include <string>
 
+#include "common/file_descriptor.h"
+
 namespace sluice::sidecar::testing {
 
 // One connection to HOST:PORT that is kept between requests. Every wait is bounded by five seconds.
 class HttpConnection {
  public:
   explicit HttpConnection(const std::string& address);
-  ~HttpConnection();
-  HttpConnection(const HttpConnection&) = delete;
-  HttpConnection& operator=(const HttpConnection&) = delete;
 
   // The whole answer to a GET: status line, headers, body. "" if there is none.
   std::string Get(const std::string& path);
@@ -22,7 +21,7 @@ class HttpConnection {
   bool WaitForEnd();
 
  private:
-  int fd_ = -1;
+  FileDescriptor socket_;
   std::string received_;  // Behind the last answer.
 };
 

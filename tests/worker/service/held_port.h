@@ -3,9 +3,10 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <cstdint>
+
+#include "common/file_descriptor.h"
 
 namespace sluice::service {
 
@@ -13,25 +14,22 @@ namespace sluice::service {
 class HeldPort {
  public:
   // 0: a free one.
-  explicit HeldPort(uint16_t port = 0) : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  explicit HeldPort(uint16_t port = 0) : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_port = htons(port);
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     socklen_t size = sizeof(address);
     auto* const any = reinterpret_cast<sockaddr*>(&address);
-    if (::bind(fd_, any, size) != 0 || ::listen(fd_, 1) != 0) return;
-    if (::getsockname(fd_, any, &size) == 0) port_ = ntohs(address.sin_port);
+    if (::bind(socket_.get(), any, size) != 0 || ::listen(socket_.get(), 1) != 0) return;
+    if (::getsockname(socket_.get(), any, &size) == 0) port_ = ntohs(address.sin_port);
   }
-  ~HeldPort() { ::close(fd_); }
-  HeldPort(const HeldPort&) = delete;
-  HeldPort& operator=(const HeldPort&) = delete;
 
   // 0 if it cannot be had.
   uint16_t port() const { return port_; }
 
  private:
-  int fd_;
+  FileDescriptor socket_;
   uint16_t port_ = 0;
 };
 
