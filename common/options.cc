@@ -132,6 +132,16 @@ void OptionSet::Choice(const std::string& name, std::string* value,
         });
 }
 
+void OptionSet::Choices(const std::string& name, std::vector<std::string>* value,
+                        const std::vector<std::string>& allowed, const std::string& help) {
+  CLI::Option* option =
+      app_.add_option("--" + name, *value, absl::StrCat(help, ": ", absl::StrJoin(allowed, ", ")));
+  Check(Configure(option, name)->delimiter(','), name, "some of " + absl::StrJoin(allowed, ", "),
+        [allowed](const std::string& text) {
+          return std::find(allowed.begin(), allowed.end(), text) != allowed.end();
+        });
+}
+
 void OptionSet::Integers(const std::string& name, std::vector<int64_t>* value, int64_t low,
                          int64_t high, const std::string& help) {
   CLI::Option* option = Configure(app_.add_option("--" + name, *value, help), name)->delimiter(',');

@@ -32,6 +32,9 @@ class OptionSet {
   void Action(const std::string& name, bool* value, const std::string& help);
   void Choice(const std::string& name, std::string* value, const std::vector<std::string>& allowed,
               const std::string& help);
+  // Comma-separated values, each one of `allowed`.
+  void Choices(const std::string& name, std::vector<std::string>* value,
+               const std::vector<std::string>& allowed, const std::string& help);
   // Comma-separated integers, each in [low, high].
   void Integers(const std::string& name, std::vector<int64_t>* value, int64_t low, int64_t high,
                 const std::string& help);

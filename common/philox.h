@@ -18,7 +18,8 @@ enum class DrawPurpose : uint32_t {
   kRandomScore = 4,
   kSample = 5,
   kInit = 6,
-  kDropPath = 7
+  kDropPath = 7,
+  kFootprint = 8
 };
 
 // Uniform in the open interval (0, 1), from (seed, purpose, a, b, c): for instance step, image id

@@ -20,10 +20,14 @@ const std::map<std::string, Command>& Commands() {
       {"train", {"train a vision transformer with a gated backward pass", sluice::commands::Train}},
       {"eval", {"evaluate weights, densely and gated", sluice::commands::Eval}},
       {"predict", {"classes, confidences and open patches of images", sluice::commands::Predict}},
+      {"export", {"plain weights or adapters of a checkpoint", sluice::commands::Export}},
       {"bench", {"measure what Sluice costs", sluice::commands::Bench}},
       {"demo",
        {"dense against gated post-training at equal seconds, on Fashion-MNIST",
         sluice::commands::Demo}},
+      {"study",
+       {"scorers, policies and schedules of the gate at equal seconds, over domains and seeds",
+        sluice::commands::Study}},
   };
   return commands;
 }

@@ -19,6 +19,7 @@ namespace {
 
 constexpr char kStateKey[] = "sluice_state";
 constexpr char kCountersName[] = "counters";
+constexpr char kImageScoresName[] = "image_scores";  // [n, 3]: id, bits of the score, epoch.
 static_assert(std::is_trivially_copyable_v<Counters>);
 // Counters of a checkpoint that was written before there was `inference`, their last member.
 constexpr size_t kCountersBefore = offsetof(Counters, inference);
@@ -31,6 +32,7 @@ model::NamedTensors FileNames(const TrainTensors& t) {
     for (const auto& [name, tensor] : from) all.emplace_back(prefix + name, tensor);
   };
   add("model.", t.model);
+  add("adapter.", t.adapters);
   add("", t.gate);
   add("optimizer.m.", t.first_moments);
   add("optimizer.v.", t.second_moments);
@@ -59,6 +61,38 @@ absl::StatusOr<std::vector<Counters>> ReadCounters(const tensors::SafetensorsFil
     std::memcpy(static_cast<void*>(&counters[rank]), view.data.data() + rank * size, size);
   }
   return counters;
+}
+
+torch::Tensor ImageScoresTensor(const std::vector<gate::CachedScore>& scores) {
+  torch::Tensor rows = torch::empty({static_cast<int64_t>(scores.size()), 3}, torch::kLong);
+  int64_t* row = rows.data_ptr<int64_t>();
+  for (const gate::CachedScore& score : scores) {
+    row[0] = static_cast<int64_t>(score.id);
+    std::memcpy(&row[1], &score.score, sizeof(score.score));
+    row[2] = score.epoch;
+    row += 3;
+  }
+  return rows;
+}
+
+absl::StatusOr<std::vector<gate::CachedScore>> ReadImageScores(
+    const tensors::SafetensorsFile& file) {
+  std::vector<gate::CachedScore> scores;
+  if (!file.Contains(kImageScoresName)) return scores;
+  SLUICE_ASSIGN_OR_RETURN(const tensors::TensorView view, file.Get(kImageScoresName));
+  if (view.dtype != tensors::DType::kI64 || view.shape.size() != 2 || view.shape[1] != 3) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("tensor '", kImageScoresName, "' is not [n, 3] of I64"));
+  }
+  SLUICE_ASSIGN_OR_RETURN(const torch::Tensor rows, model::ToTensor(view));
+  const int64_t* row = rows.data_ptr<int64_t>();
+  for (int64_t i = 0; i < view.shape[0]; ++i, row += 3) {
+    gate::CachedScore& score = scores.emplace_back();
+    score.id = static_cast<uint64_t>(row[0]);
+    std::memcpy(&score.score, &row[1], sizeof(score.score));
+    score.epoch = row[2];
+  }
+  return scores;
 }
 
 bool IsCheckpoint(absl::string_view name) {
@@ -90,6 +124,8 @@ absl::Status SaveCheckpoint(const std::string& path, const TrainState& state,
                             const TrainTensors& tensors) {
   model::NamedTensors all = FileNames(tensors);
   all.emplace_back(kCountersName, CountersTensor(state.counters));
+  if (!state.image_scores.empty())
+    all.emplace_back(kImageScoresName, ImageScoresTensor(state.image_scores));
   std::vector<torch::Tensor> storage;
   return tensors::WriteSafetensors(path, model::ToFileTensors(all, &storage),
                                    {{"format", "pt"}, {kStateKey, StateToJson(state)}});
@@ -107,6 +143,9 @@ absl::StatusOr<TrainState> LoadState(const tensors::SafetensorsFile& file,
   absl::StatusOr<std::vector<Counters>> counters = ReadCounters(file);
   if (!counters.ok()) return Annotate(counters.status(), path);
   state->counters = *std::move(counters);
+  absl::StatusOr<std::vector<gate::CachedScore>> scores = ReadImageScores(file);
+  if (!scores.ok()) return Annotate(scores.status(), path);
+  state->image_scores = *std::move(scores);
   return state;
 }
 

@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "common/counters.h"
 #include "common/directive.h"
+#include "worker/gate/score_cache.h"
 #include "worker/model/weights.h"
 #include "worker/tensors/safetensors_file.h"
 #include "worker/torch.h"
@@ -27,6 +28,10 @@ struct TrainState {
   std::optional<Directive> in_force;
   std::optional<Directive> agreed_next;  // Agreed on, takes effect at step + 1.
   uint64_t decision_position = 0;  // Last step with an entry in the decision log, at most step + 1.
+  std::map<std::string, double>
+      temperatures;  // Of uncertainty heads, by gate layer, if calibrated.
+  std::vector<gate::CachedScore> image_scores;  // Of the image gate, by rising id.
+  std::vector<double> head_entropies;  // The footprint gate's last measurement; empty without.
   std::map<std::string, int64_t> group_steps;  // Optimizer's step count per parameter group.
   std::vector<std::string> class_names;        // Label map: position is the label.
   std::vector<double> mean;                    // Normalisation of the images.
@@ -37,6 +42,7 @@ struct TrainState {
 // Tensors of a checkpoint, by role; names are the parameters'.
 struct TrainTensors {
   model::NamedTensors model;           // Saved as model.<name>
+  model::NamedTensors adapters;        // Saved as adapter.<name>
   model::NamedTensors gate;            // Saved under their own names: gate.<layer>.head.*
   model::NamedTensors first_moments;   // Saved as optimizer.m.<name>
   model::NamedTensors second_moments;  // Saved as optimizer.v.<name>

@@ -62,6 +62,8 @@ std::string StateToJson(const TrainState& s) {
               {"agreed_next", ToJson(s.agreed_next)},
               {"decision_position", s.decision_position},
               {"group_steps", s.group_steps},
+              {"temperatures", s.temperatures},
+              {"head_entropies", s.head_entropies},
               {"class_names", s.class_names},
               {"mean", s.mean},
               {"std", s.std},
@@ -87,6 +89,10 @@ absl::StatusOr<TrainState> StateFromJson(const std::string& text) {
   SLUICE_RETURN_IF_ERROR(ReadDirective(j, "agreed_next", s.agreed_next));
   SLUICE_RETURN_IF_ERROR(Read(j, "decision_position", s.decision_position));
   SLUICE_RETURN_IF_ERROR(Read(j, "group_steps", s.group_steps));
+  // Older checkpoints have neither.
+  if (j.contains("temperatures")) SLUICE_RETURN_IF_ERROR(Read(j, "temperatures", s.temperatures));
+  if (j.contains("head_entropies"))
+    SLUICE_RETURN_IF_ERROR(Read(j, "head_entropies", s.head_entropies));
   SLUICE_RETURN_IF_ERROR(Read(j, "class_names", s.class_names));
   SLUICE_RETURN_IF_ERROR(Read(j, "mean", s.mean));
   SLUICE_RETURN_IF_ERROR(Read(j, "std", s.std));

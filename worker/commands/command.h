@@ -12,7 +12,9 @@ namespace sluice::commands {
 absl::Status Train(const std::vector<std::string>& arguments);
 absl::Status Eval(const std::vector<std::string>& arguments);
 absl::Status Predict(const std::vector<std::string>& arguments);
+absl::Status Export(const std::vector<std::string>& arguments);
 absl::Status Bench(const std::vector<std::string>& arguments);
 absl::Status Demo(const std::vector<std::string>& arguments);
+absl::Status Study(const std::vector<std::string>& arguments);
 
 }  // namespace sluice::commands

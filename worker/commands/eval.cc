@@ -4,8 +4,6 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
-#include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "common/file.h"
 #include "common/log_line.h"
 #include "common/status.h"
@@ -30,22 +28,20 @@ absl::StatusOr<json> EvaluateModes(const config::TrainConfig& config) {
   SLUICE_ASSIGN_OR_RETURN(const data::PipelineConfig pipeline,
                           config::ResolvePipeline(config, false));
   SLUICE_ASSIGN_OR_RETURN(dist::Group group, dist::Group::Alone());
+  SLUICE_ASSIGN_OR_RETURN(
+      const train::Evaluations found,
+      train::EvaluateModes(*assembly.model, datasets.eval, pipeline, group, config.eval_batch,
+                           config.eval_mode, static_cast<uint64_t>(config.train.seed), ""));
   json result = {{"init", config.model.init}};
-  for (const bool gated : {false, true}) {
-    if (config.eval_mode != "both" && gated != (config.eval_mode == "gated")) continue;
-    SLUICE_ASSIGN_OR_RETURN(
-        const train::Evaluation e,
-        train::Evaluate(*assembly.model, datasets.eval, pipeline, group, config.eval_batch, gated,
-                        static_cast<uint64_t>(config.train.seed)));
-    result[gated ? "gated" : "dense"] = {{"accuracy", e.accuracy},
-                                         {"loss", e.loss},
-                                         {"images", e.images},
-                                         {"activation_rate", e.activation_rate}};
-    LogInfo(absl::StrCat("accuracy ", absl::StrFormat("%.2f", 100 * e.accuracy), " % (",
-                         gated ? "gated" : "dense", " evaluation, ", e.images, " images, loss ",
-                         absl::StrFormat("%.4f", e.loss), ", r ",
-                         absl::StrFormat("%.3f", e.activation_rate), ")"));
-  }
+  const auto add = [&result](const char* key, const std::optional<train::Evaluation>& e) {
+    if (!e) return;
+    result[key] = {{"accuracy", e->accuracy},
+                   {"loss", e->loss},
+                   {"images", e->images},
+                   {"activation_rate", e->activation_rate}};
+  };
+  add("dense", found.dense);
+  add("gated", found.gated);
   return result;
 }
 

@@ -56,9 +56,10 @@ bool NamesConfig(const std::vector<std::string>& arguments) {
 std::string PartsOfUse(const std::string& toml) {
   std::string result;
   for (const auto line : absl::StrSplit(toml, '\n')) {
-    const bool weights =
-        absl::StartsWith(line, "model.init") || absl::StartsWith(line, "model.replace_head");
-    for (const char* part : {"model.", "gate.", "data."}) {
+    const bool weights = absl::StartsWith(line, "model.init") ||
+                         absl::StartsWith(line, "model.replace_head") ||
+                         absl::StartsWith(line, "adapters.init");
+    for (const char* part : {"model.", "gate.", "adapters.", "data."}) {
       if (absl::StartsWith(line, part) && !weights) absl::StrAppend(&result, line, "\n");
     }
   }

@@ -2,39 +2,30 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "common/bad_value.h"
 #include "common/counters.h"
 #include "common/status.h"
 
 namespace sluice::config {
 namespace {
 
-absl::Status BadGate(const std::string& key, const std::string& value,
-                     const std::string& expected) {
-  return absl::InvalidArgumentError(absl::StrCat(key, " is '", value, "', expected ", expected));
-}
-
-gate::Mode ModeOf(const std::string& name) {
-  if (name == "mask") return gate::Mode::kMask;
-  if (name == "selective") return gate::Mode::kSelective;
-  return name == "compact" ? gate::Mode::kCompact : gate::Mode::kDense;
-}
-
 bool TrainsHead(const GateConfig& config) {
   if (config.train_head != "auto") return config.train_head == "on";
-  return config.decides() && gate::NeedsHead(gate::ParseScorer(config.scorer).value());
+  return config.decides() &&
+         (config.image_theta > 0.0 || gate::NeedsHead(gate::ParseScorer(config.scorer).value()));
 }
 
 absl::Status ValidateLayers(const GateConfig& gate, int64_t depth) {
   const std::string given = absl::StrJoin(gate.layers, ",");
   if (gate.layers.empty() || gate.layers.size() > kMaxGateLayers) {
-    return BadGate("gate.layer", given, absl::StrCat("1 to ", kMaxGateLayers, " blocks"));
+    return BadValue("gate.layer", given, absl::StrCat("1 to ", kMaxGateLayers, " blocks"));
   }
   for (size_t k = 0; k < gate.layers.size(); ++k) {
     if (gate.layers[k] >= depth) {
-      return BadGate("gate.layer", given, absl::StrCat("less than the model's depth, ", depth));
+      return BadValue("gate.layer", given, absl::StrCat("less than the model's depth, ", depth));
     }
     if (k > 0 && gate.layers[k] <= gate.layers[k - 1]) {
-      return BadGate("gate.layer", given, "blocks in rising order");
+      return BadValue("gate.layer", given, "blocks in rising order");
     }
   }
   return absl::OkStatus();
@@ -43,19 +34,19 @@ absl::Status ValidateLayers(const GateConfig& gate, int64_t depth) {
 absl::Status ValidateList(const std::string& key, const std::vector<double>& values,
                           size_t layers) {
   if (values.size() == 1 || values.size() == layers) return absl::OkStatus();
-  return BadGate(key, absl::StrJoin(values, ","),
-                 absl::StrCat("one value, or one for each of the ", layers, " gates"));
+  return BadValue(key, absl::StrJoin(values, ","),
+                  absl::StrCat("one value, or one for each of the ", layers, " gates"));
 }
 
 absl::Status ValidateRates(const GateConfig& gate) {
   for (size_t k = 0; k < gate.rates.size(); ++k) {
     if (gate.policy != "threshold" && gate.rates[k] <= 0.0) {
-      return BadGate("gate.rate", absl::StrJoin(gate.rates, ","),
-                     "above 0 under gate.policy " + gate.policy);
+      return BadValue("gate.rate", absl::StrJoin(gate.rates, ","),
+                      "above 0 under gate.policy " + gate.policy);
     }
     if (k > 0 && gate.rates[k] > gate.rates[k - 1]) {
-      return BadGate("gate.rate", absl::StrJoin(gate.rates, ","),
-                     "rates that do not rise: a closed token stays closed");
+      return BadValue("gate.rate", absl::StrJoin(gate.rates, ","),
+                      "rates that do not rise: a closed token stays closed");
     }
   }
   return absl::OkStatus();
@@ -64,15 +55,13 @@ absl::Status ValidateRates(const GateConfig& gate) {
 }  // namespace
 
 void DefineGateOptions(OptionSet& o, GateConfig& c) {
-  o.Choice("gate.mode", &c.mode, {"dense", "mask", "selective", "compact"},
-           "What a closed token costs");
+  o.Choice("gate.mode", &c.mode, gate::ModeNames(), "What a closed token costs");
   o.Flag("gate.shadow", &c.shadow, "Train densely and report what the gates would have done");
   o.Integers("gate.layer", &c.layers, 1, 127, "Blocks after which a gate stands, from 1");
   o.Choice("gate.scorer", &c.scorer, gate::ScorerNames(), "Where the score comes from");
   o.Number("gate.temperature", &c.temperature, 0.01, 100,
            "The uncertainty head's logits are divided by it for scores");
-  o.Choice("gate.policy", &c.policy, {"threshold", "budget", "sample"},
-           "How open tokens are chosen");
+  o.Choice("gate.policy", &c.policy, gate::PolicyNames(), "How open tokens are chosen");
   o.Numbers("gate.threshold", &c.thresholds, 0, 1, "First threshold, of each gate; 0 opens all");
   o.Numbers("gate.rate", &c.rates, 0, 1,
             "Target share of open patch tokens, of each gate; 0: none, under threshold");
@@ -88,6 +77,13 @@ void DefineGateOptions(OptionSet& o, GateConfig& c) {
       "ledger.every", &c.ledger_every, 0, 1'000'000'000,
       "Steps between measurements of what the gates save, by a dense step whose gradients are "
       "thrown away; 0: none");
+  o.Number("gate.image_theta", &c.image_theta, 0, 1,
+           "An image is skipped if its mean prediction at the first gate has at most this entropy "
+           "over log(classes); 0: none is");
+  o.Integer("gate.score_ttl", &c.score_ttl, 0, 1'000'000,
+            "Epochs in which a skipped image is not looked at again; 0: it is each time");
+  o.Flag("gate.calibrate", &c.calibrate,
+         "Fit gate.temperature at every evaluation, on images of data.eval_split");
   o.Choice("gate.train_head", &c.train_head, {"auto", "on", "off"},
            "Train the uncertainty head; auto: if scored by");
   o.Number("gate.head_lr", &c.head_lr, 0, 1000,
@@ -100,11 +96,22 @@ absl::Status ValidateGateConfig(const GateConfig& gate, int64_t depth, int64_t s
   SLUICE_RETURN_IF_ERROR(ValidateList("gate.rate", gate.rates, gate.layers.size()));
   SLUICE_RETURN_IF_ERROR(ValidateRates(gate));
   if (gate.floor > gate.ceiling) {
-    return BadGate("gate.floor", absl::StrCat(gate.floor),
-                   absl::StrCat("at most gate.ceiling, ", gate.ceiling));
+    return BadValue("gate.floor", absl::StrCat(gate.floor),
+                    absl::StrCat("at most gate.ceiling, ", gate.ceiling));
+  }
+  const bool has_head = TrainsHead(gate);
+  if (gate.image_theta > 0.0 && !has_head) {
+    return BadValue("gate.image_theta", absl::StrCat(gate.image_theta),
+                    "0 without gates (gate.mode) or without gate.train_head");
+  }
+  if (gate.score_ttl > 0 && gate.image_theta <= 0.0) {
+    return BadValue("gate.score_ttl", absl::StrCat(gate.score_ttl), "0 without gate.image_theta");
+  }
+  if (gate.calibrate && !has_head) {
+    return BadValue("gate.calibrate", "true", "false where no uncertainty head is trained");
   }
   if (gate.anneal_steps + gate.grow_steps > steps) {
-    return BadGate(
+    return BadValue(
         "gate.anneal_steps", absl::StrCat(gate.anneal_steps),
         absl::StrCat("at most train.steps without gate.grow_steps, ", steps - gate.grow_steps));
   }
@@ -113,10 +120,10 @@ absl::Status ValidateGateConfig(const GateConfig& gate, int64_t depth, int64_t s
 
 gate::GateSettings ResolveGates(const GateConfig& config) {
   gate::GateSettings settings;
-  settings.mode = ModeOf(config.mode);
+  settings.mode = gate::ParseMode(config.mode).value();
   settings.shadow = config.shadow;
   settings.scorer = gate::ParseScorer(config.scorer).value();
-  settings.temperature = config.temperature;
+  settings.image_theta = config.image_theta;
   settings.train_head = TrainsHead(config);
   for (size_t k = 0; k < config.layers.size(); ++k) {
     gate::Policy policy;
@@ -126,7 +133,7 @@ gate::GateSettings ResolveGates(const GateConfig& config) {
     policy.floor = config.floor;
     policy.ceiling = config.ceiling;
     policy.batch_budget = config.budget_scope == "batch";
-    settings.gates.push_back({config.layers[k], policy});
+    settings.gates.push_back({config.layers[k], policy, config.temperature});
   }
   return settings;
 }

@@ -27,6 +27,9 @@ struct GateConfig {
   int64_t anneal_steps = 0;
   int64_t grow_steps = 0;
   int64_t ledger_every = 0;
+  double image_theta = 0.0;
+  int64_t score_ttl = 0;
+  bool calibrate = false;
   std::string train_head = "auto";
   double head_lr = 1.0;
 

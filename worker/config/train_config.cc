@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
+#include "common/bad_value.h"
 #include "common/host_port.h"
 #include "common/status.h"
 
@@ -87,10 +88,6 @@ void DefineRun(OptionSet& o, TrainConfig& c) {
   o.Action("print-config", &c.print_config, "Print all options as TOML and end");
 }
 
-absl::Status Bad(const std::string& key, const std::string& value, const std::string& expected) {
-  return absl::InvalidArgumentError(absl::StrCat(key, " is '", value, "', expected ", expected));
-}
-
 }  // namespace
 
 void DefineModelOptions(OptionSet& o, ModelConfig& c) {
@@ -110,13 +107,15 @@ void DefineTrainOptions(OptionSet& options, TrainConfig& config) {
   DefineModelOptions(options, config.model);
   DefineData(options, config.data);
   DefineGateOptions(options, config.gate);
+  DefineFootprintOptions(options, config.footprint);
+  DefineAdapterOptions(options, config.adapters);
   DefineOptim(options, config.train);
 }
 
 absl::Status ValidateTrainConfig(const TrainConfig& config) {
   if (config.train.warmup_steps >= config.train.steps && config.train.warmup_steps > 0) {
-    return Bad("train.warmup_steps", absl::StrCat(config.train.warmup_steps),
-               absl::StrCat("less than train.steps, ", config.train.steps));
+    return BadValue("train.warmup_steps", absl::StrCat(config.train.warmup_steps),
+                    absl::StrCat("less than train.steps, ", config.train.steps));
   }
   if (config.sidecar != "spawn" && config.sidecar != "off") {
     SLUICE_RETURN_IF_ERROR(Annotate(ParseHostPort(config.sidecar).status(), "sidecar"));
@@ -125,9 +124,10 @@ absl::Status ValidateTrainConfig(const TrainConfig& config) {
     SLUICE_RETURN_IF_ERROR(Annotate(ParseHostPort(config.listen).status(), "worker.listen"));
   }
   if (config.paused && config.listen == "off") {
-    return Bad("run.paused", "on", "a worker.listen other than off, by which it is resumed");
+    return BadValue("run.paused", "on", "a worker.listen other than off, by which it is resumed");
   }
   SLUICE_ASSIGN_OR_RETURN(const model::VitConfig vit, ResolveModel(config.model, 2));
+  SLUICE_RETURN_IF_ERROR(ValidateAdaptersConfig(config.adapters));
   SLUICE_RETURN_IF_ERROR(ValidateGateConfig(config.gate, vit.depth, config.train.steps));
   SLUICE_ASSIGN_OR_RETURN(const data::PipelineConfig pipeline, ResolvePipeline(config, true));
   return Annotate(
@@ -180,7 +180,12 @@ std::string Fingerprint(const TrainConfig& c) {
       {"gate",
        {c.gate.mode, c.gate.shadow, c.gate.layers, c.gate.scorer, c.gate.temperature, c.gate.policy,
         c.gate.thresholds, c.gate.rates, c.gate.floor, c.gate.ceiling, c.gate.budget_scope,
-        c.gate.anneal_steps, c.gate.grow_steps, c.gate.train_head, c.gate.head_lr}},
+        c.gate.anneal_steps, c.gate.grow_steps, c.gate.image_theta, c.gate.score_ttl,
+        // Temperatures are fitted where the model is evaluated.
+        c.gate.calibrate, c.gate.calibrate ? c.eval_every : 0, c.gate.train_head, c.gate.head_lr}},
+      {"footprint", {c.footprint.rate, c.footprint.scorer, c.footprint.every, c.footprint.rest}},
+      {"adapters",
+       {c.adapters.kind, c.adapters.rank, c.adapters.alpha, c.adapters.targets, c.adapters.only}},
       {"train",
        {c.train.steps, c.train.batch, c.train.accumulate, c.train.lr, c.train.min_lr_ratio,
         c.train.warmup_steps, c.train.weight_decay, c.train.beta1, c.train.beta2, c.train.epsilon,

@@ -6,6 +6,8 @@
 
 #include "absl/status/status.h"
 #include "common/options.h"
+#include "worker/config/adapters_config.h"
+#include "worker/config/footprint_config.h"
 #include "worker/config/gate_config.h"
 #include "worker/data/augment.h"
 #include "worker/data/pipeline.h"
@@ -68,6 +70,8 @@ struct TrainConfig {
   DataConfig data;
   ModelConfig model;
   GateConfig gate;
+  FootprintConfig footprint;
+  AdaptersConfig adapters;
   OptimConfig train;
   std::string eval_mode = "both";
   int64_t eval_every = 0;

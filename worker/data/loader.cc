@@ -77,6 +77,7 @@ absl::StatusOr<Batch> Loader::Make(int64_t step) {
   const BatchPlan plan = plan_(step);
   Batch batch;
   batch.step = step;
+  batch.epoch = plan.epoch;
   batch.count = static_cast<int64_t>(plan.indices.size());
   batch.shape = dataset_->shape();
   batch.images.reserve(static_cast<size_t>(batch.count * batch.shape.size()));

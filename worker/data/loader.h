@@ -29,6 +29,7 @@ using PlanFunction = std::function<BatchPlan(int64_t step)>;
 // One step's images, ready for the model.
 struct Batch {
   int64_t step = 0;
+  int64_t epoch = 0;
   int64_t count = 0;
   ImageShape shape;
   std::vector<float> images;  // [count, channels, height, width], normalised.

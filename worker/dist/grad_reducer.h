@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -12,6 +13,16 @@ class Reducer;
 }
 
 namespace sluice::dist {
+
+// Part of a parameter that may change: `rows` runs of `columns` values, `stride` apart, from
+// element `offset` on.
+struct OpenSlice {
+  int64_t offset = 0;
+  int64_t rows = 1;
+  int64_t columns = 0;
+  int64_t stride = 0;
+};
+using OpenSlices = std::vector<OpenSlice>;  // Of one parameter, without overlaps.
 
 // Sums gradients over ranks while the backward runs: c10d's Reducer with a hook that sums (its
 // default averages). Buckets are never rebuilt, because that would change the order of summation
@@ -31,11 +42,23 @@ class GradReducer {
   // ranks with all that was accumulated before. Gradients are complete when it returns.
   absl::Status Backward(const torch::Tensor& loss, bool reduce);
 
+  // From now on only `open` (one list per parameter, the same on all ranks; empty: everything) is
+  // sent and summed; what is not in it must have no gradient. Losses may then leave parameters out.
+  void SetOpen(std::vector<OpenSlices> open);
+  // Bytes of gradients that this rank put into collectives so far.
+  uint64_t bytes_sent() const;
+
  private:
+  struct State;
+  class SumHook;
+
+  std::unique_ptr<State> state_;
   std::unique_ptr<c10d::Reducer> reducer_;
 };
 
 // A zero that depends on every parameter, so that each gets a gradient of zeros.
 torch::Tensor TouchAll(const std::vector<torch::Tensor>& parameters);
+// The same without gradients: each parameter is reached by the backward, and that is all.
+torch::Tensor ReachAll(const std::vector<torch::Tensor>& parameters);
 
 }  // namespace sluice::dist

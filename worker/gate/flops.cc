@@ -22,9 +22,11 @@ class Counter {
     return b.rows * (8.0 * d_ * d_ + 4.0 * d_ * m_ + 4.0 * b.keys * d_);
   }
   // Of products twice the forward; of attention the gradients of q and of the scores over all keys,
-  // those of k and v over the rows' own.
-  double Backward(const BlockRows& b) const {
-    return b.rows * (2.0 * (8.0 * d_ * d_ + 4.0 * d_ * m_) + 4.0 * (b.keys + b.own_keys) * d_);
+  // those of k and v over the rows' own. Of the products, half are the weights' gradients, of which
+  // `changing` are computed.
+  double Backward(const BlockRows& b, double changing) const {
+    return b.rows *
+           ((1.0 + changing) * (8.0 * d_ * d_ + 4.0 * d_ * m_) + 4.0 * (b.keys + b.own_keys) * d_);
   }
   // A last block of which the class token alone is wanted.
   double LastForward(const BlockRows& b) const {
@@ -61,17 +63,24 @@ double StepFlops(const model::VitConfig& config, const StepShape& shape) {
     }
     const BlockRows forward{present, present, present};
     const BlockRows backward{open, present, open};
+    const double changing = shape.changing.empty() ? 1.0 : shape.changing[block];
+    // Nothing below the first open block needs a gradient.
+    const bool reached = block >= shape.first_changing;
     if (block + 1 == config.depth && config.pool == model::Pool::kClassToken) {
-      image += count.LastForward(forward) + 2.0 * count.LastForward({open, present, open});
+      image += count.LastForward(forward);
+      if (reached) image += (1.0 + changing) * count.LastForward({open, present, open});
     } else {
-      image += count.Forward(forward) + count.Backward(backward);
+      image += count.Forward(forward);
+      if (reached) image += count.Backward(backward, changing);
     }
   }
   const double patch = 2.0 * static_cast<double>(config.patch_values() * config.dim);
-  image += patch * (tokens - 1.0) + patch * (open - 1.0);
+  image += patch * (tokens - 1.0);
+  if (shape.first_changing < 0) image += patch * (open - 1.0);
   image += 6.0 * static_cast<double>(config.dim * config.classes);
   return static_cast<double>(shape.images) * image +
-         kOptimizerFlops * static_cast<double>(ParameterCount(config));
+         kOptimizerFlops *
+             static_cast<double>(shape.stepped < 0 ? ParameterCount(config) : shape.stepped);
 }
 
 }  // namespace sluice::gate

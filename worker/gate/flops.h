@@ -17,6 +17,12 @@ struct StepShape {
   // Gate layers, and how many patches of an image each leaves open. Empty in mode dense.
   std::vector<int64_t> layers;
   std::vector<double> open;
+  // The footprint gate: per block the share of the weights' gradients that is computed (empty:
+  // all), the first block with any (-1: the embeddings have), and how many parameters are stepped
+  // (-1: all).
+  std::vector<double> changing;
+  int64_t first_changing = -1;
+  int64_t stepped = -1;
 };
 
 // Operations of forward, backward and AdamW. Mode mask counts as dense: it saves nothing. Pure.

@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "absl/strings/str_cat.h"
+#include "common/bad_value.h"
 #include "common/philox.h"
 #include "common/status.h"
 
@@ -94,12 +95,13 @@ int64_t Budget(double rate, std::span<const float> scores) {
 
 }  // namespace
 
+const std::vector<std::string>& PolicyNames() {
+  static const std::vector<std::string> names = {"threshold", "budget", "sample"};
+  return names;
+}
+
 absl::StatusOr<PolicyKind> ParsePolicy(const std::string& name) {
-  if (name == "threshold") return PolicyKind::kThreshold;
-  if (name == "budget") return PolicyKind::kBudget;
-  if (name == "sample") return PolicyKind::kSample;
-  return absl::InvalidArgumentError(
-      absl::StrCat("gate.policy is '", name, "', expected one of threshold, budget, sample"));
+  return ParseName<PolicyKind>("gate.policy", PolicyNames(), name);
 }
 
 std::vector<uint8_t> Decide(const Policy& policy, const Scores& scores, const DrawKey& key) {

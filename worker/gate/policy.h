@@ -16,7 +16,8 @@ enum class PolicyKind {
   kSample,     // A share drawn without replacement, with probability by score, per image.
 };
 
-// INVALID_ARGUMENT that lists the names for an unknown one. Names: threshold, budget, sample.
+// Names: threshold, budget, sample. INVALID_ARGUMENT that lists them otherwise.
+const std::vector<std::string>& PolicyNames();
 absl::StatusOr<PolicyKind> ParsePolicy(const std::string& name);
 
 // One gate's policy with the values in force.

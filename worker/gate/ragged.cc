@@ -73,7 +73,7 @@ torch::Tensor RunToPool(model::Vit& vit, int64_t first_block, torch::Tensor x,
     if (by_class_token && i + 1 == depth) {
       // Nobody looks at the last block's patches: one query per image.
       const torch::Tensor cls = IndexTensor(packed.cls_rows, x.device());
-      const torch::Tensor normed = block->norm1(x);
+      const torch::Tensor normed = block->Norm1(x);
       std::vector<NestedGroup> groups;
       for (const PackedGroup& group : packed.groups)
         groups.push_back({group.images, 1, group.rows_per_image});

@@ -50,6 +50,12 @@ torch::Tensor EntropyScores(const torch::Tensor& logits) {
   return (entropy / std::log(static_cast<double>(logits.size(-1)))).clamp(0.0, 1.0);
 }
 
+torch::Tensor ImageEntropies(const torch::Tensor& logits) {
+  const torch::Tensor mean = at::softmax(logits.to(torch::kFloat), -1).mean(1);
+  const torch::Tensor entropy = (mean * mean.clamp_min(1e-30).log()).sum(-1).neg();
+  return (entropy / std::log(static_cast<double>(logits.size(-1)))).clamp(0.0, 1.0);
+}
+
 torch::Tensor InformationScores(const torch::Tensor& logits) {
   const torch::Tensor log_p = at::log_softmax(logits.to(torch::kFloat), -1);
   const torch::Tensor p = log_p.exp();

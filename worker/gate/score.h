@@ -23,6 +23,8 @@ torch::Tensor TokenScores(Scorer scorer, const ScoreInput& input);
 
 // Normalised entropy per token: logits [G, n, K] -> [G, n].
 torch::Tensor EntropyScores(const torch::Tensor& logits);
+// Normalised entropy of each image's mean prediction: logits [G, n, K] -> [G].
+torch::Tensor ImageEntropies(const torch::Tensor& logits);
 // Information per token: logits [G, n, K] -> [G, n]. Its mean over an image before clamping is
 // (H(mean p) - mean H(p)) / log K.
 torch::Tensor InformationScores(const torch::Tensor& logits);

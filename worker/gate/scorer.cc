@@ -1,32 +1,22 @@
 #include "worker/gate/scorer.h"
 
-#include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
+#include "common/bad_value.h"
 
 namespace sluice::gate {
 namespace {
 
 struct ScorerRow {
-  Scorer scorer;
   const char* name;
   bool needs_head;
 };
 
+// In the order of the enumeration.
 constexpr ScorerRow kScorers[] = {
-    {Scorer::kHead, "head", true},
-    {Scorer::kInformation, "information", true},
-    {Scorer::kMargin, "margin", true},
-    {Scorer::kAttention, "attention", false},
-    {Scorer::kClassAttention, "class_attention", false},
-    {Scorer::kRandom, "random", false},
+    {"head", true},       {"information", true},      {"margin", true},
+    {"attention", false}, {"class_attention", false}, {"random", false},
 };
 
-const ScorerRow& RowOf(Scorer scorer) {
-  for (const ScorerRow& row : kScorers) {
-    if (row.scorer == scorer) return row;
-  }
-  return kScorers[0];
-}
+const ScorerRow& RowOf(Scorer scorer) { return kScorers[static_cast<size_t>(scorer)]; }
 
 }  // namespace
 
@@ -40,11 +30,7 @@ const std::vector<std::string>& ScorerNames() {
 }
 
 absl::StatusOr<Scorer> ParseScorer(const std::string& name) {
-  for (const ScorerRow& row : kScorers) {
-    if (name == row.name) return row.scorer;
-  }
-  return absl::InvalidArgumentError(absl::StrCat("gate.scorer is '", name, "', expected one of ",
-                                                 absl::StrJoin(ScorerNames(), ", ")));
+  return ParseName<Scorer>("gate.scorer", ScorerNames(), name);
 }
 
 std::string ScorerName(Scorer scorer) { return RowOf(scorer).name; }

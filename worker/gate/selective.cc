@@ -45,11 +45,11 @@ class Halves {
   // The last block of a model that classifies by class tokens: one query per image.
   torch::Tensor RunLastForClassTokens(model::Block& block) {
     const torch::Tensor cls = IndexTensor(packed_.cls_rows, open_.device());
-    const torch::Tensor normed = block->norm1(open_);
+    const torch::Tensor normed = block->Norm1(open_);
     torch::Tensor closed;
     {
       const torch::NoGradGuard no_graph;
-      closed = block->KeyValue(block->norm1(closed_));
+      closed = block->KeyValue(block->Norm1(closed_));
     }
     const torch::Tensor kv = MergeRows(block->KeyValue(normed), open_slots_, closed, closed_slots_);
     const int64_t images = cls.size(0);

@@ -30,34 +30,83 @@ BlockImpl::BlockImpl(const VitConfig& config) : activation_(config.activation) {
   mlp = register_module("mlp", Mlp(config.dim, config.mlp_dim));
   if (config.layer_scale)
     ls2 = register_module("ls2", LayerScale(config.dim, config.layer_scale_init));
+  qkv_ = Projection(attn->qkv);
+  proj_ = Projection(attn->proj);
+  fc1_ = Projection(mlp->fc1);
+  fc2_ = Projection(mlp->fc2);
 }
 
-torch::Tensor BlockImpl::Qkv(const torch::Tensor& x) { return attn->qkv(norm1(x)); }
+std::map<std::string, Projection*> BlockImpl::Projections() {
+  return {{"attn.qkv", &qkv_}, {"attn.proj", &proj_}, {"mlp.fc1", &fc1_}, {"mlp.fc2", &fc2_}};
+}
+
+void BlockImpl::Attach(const AdapterConfig& config) {
+  const std::map<std::string, Projection*> projections = Projections();
+  for (const std::string& target : AdapterTargetNames()) {
+    if (!config.has(target)) continue;
+    Projection& layer = *projections.at(AdapterTargetPath(target));
+    const torch::Tensor& weight = layer.linear()->weight;
+    layer.adapter() = MakeAdapter(config, weight.size(1), weight.size(0), target == "fc2",
+                                  weight.detach().options());
+  }
+}
+
+void BlockImpl::SetOpen(const BlockOpen& open) {
+  using Weight = OpenPart::Weight;
+  const int64_t dim = attn->proj->weight.size(0), width = dim / attn->heads;
+  std::vector<int64_t> channels;  // Of the open heads.
+  for (int64_t c = 0; c < dim; ++c) {
+    if (open.heads.empty() || open.heads[c / width] != 0) channels.push_back(c);
+  }
+  const bool all = static_cast<int64_t>(channels.size()) == dim;
+  const torch::Tensor columns =
+      torch::tensor(channels, torch::kLong).to(attn->proj->weight.device());
+  const torch::Tensor rows = at::cat({columns, columns + dim, columns + 2 * dim});
+  const auto some = [&](Weight kind) {
+    return all ? Weight::kAll : channels.empty() ? Weight::kNone : kind;
+  };
+  qkv_.SetOpen({some(Weight::kRows), rows, !channels.empty()}, open.adapters);
+  // A bias that rests while all of the weight is open is a case of columns, too.
+  proj_.SetOpen({all && !open.rest ? Weight::kColumns : some(Weight::kColumns), columns, open.rest},
+                open.adapters);
+  const OpenPart mlp_part{open.mlp ? Weight::kAll : Weight::kNone, {}, open.mlp};
+  fc1_.SetOpen(mlp_part, open.adapters);
+  fc2_.SetOpen(mlp_part, open.adapters);
+  rest_is_open_ = open.rest;
+}
+
+torch::Tensor BlockImpl::Norm(const torch::nn::LayerNorm& norm, const torch::Tensor& x) const {
+  const auto own = [this](const torch::Tensor& t) { return rest_is_open_ ? t : t.detach(); };
+  return at::layer_norm(x, norm->options.normalized_shape(), own(norm->weight), own(norm->bias),
+                        norm->options.eps());
+}
+
+torch::Tensor BlockImpl::Scaled(const LayerScale& scale, const torch::Tensor& x) const {
+  if (scale.is_empty()) return x;
+  return x * (rest_is_open_ ? scale->gamma : scale->gamma.detach());
+}
+
+torch::Tensor BlockImpl::Qkv(const torch::Tensor& x) { return qkv_(Norm1(x)); }
 
 torch::Tensor BlockImpl::Query(const torch::Tensor& normed) {
   const int64_t dim = normed.size(-1);
-  return at::linear(normed, attn->qkv->weight.narrow(0, 0, dim), attn->qkv->bias.narrow(0, 0, dim));
+  return qkv_.Rows(normed, 0, dim);
 }
 
 torch::Tensor BlockImpl::KeyValue(const torch::Tensor& normed) {
   const int64_t dim = normed.size(-1);
-  return at::linear(normed, attn->qkv->weight.narrow(0, dim, 2 * dim),
-                    attn->qkv->bias.narrow(0, dim, 2 * dim));
+  return qkv_.Rows(normed, dim, 2 * dim);
 }
 
 torch::Tensor BlockImpl::AfterAttention(const torch::Tensor& x, const torch::Tensor& attended) {
-  torch::Tensor out = attn->proj(attended);
-  if (!ls1.is_empty()) out = out * ls1->gamma;
-  return x + out;
+  return x + Scaled(ls1, proj_(attended));
 }
 
 torch::Tensor BlockImpl::AfterMlp(const torch::Tensor& x) {
-  torch::Tensor hidden = mlp->fc1(norm2(x));
+  torch::Tensor hidden = fc1_(Norm(norm2, x));
   hidden =
       activation_ == Activation::kGelu ? at::gelu(hidden) : hidden * at::sigmoid(1.702 * hidden);
-  torch::Tensor out = mlp->fc2(hidden);
-  if (!ls2.is_empty()) out = out * ls2->gamma;
-  return x + out;
+  return x + Scaled(ls2, fc2_(hidden));
 }
 
 torch::Tensor BlockImpl::AfterQkv(const torch::Tensor& x, const torch::Tensor& qkv) {
@@ -68,7 +117,7 @@ torch::Tensor BlockImpl::AfterQkv(const torch::Tensor& x, const torch::Tensor& q
 torch::Tensor BlockImpl::Forward(const torch::Tensor& x) { return AfterQkv(x, Qkv(x)); }
 
 torch::Tensor BlockImpl::ForwardClassToken(const torch::Tensor& x) {
-  const torch::Tensor normed = norm1(x);
+  const torch::Tensor normed = Norm1(x);
   const std::vector<torch::Tensor> kv = KeyValue(normed).chunk(2, -1);
   const torch::Tensor attended =
       Attend(Query(normed.narrow(1, 0, 1)), kv[0], kv[1], attn->heads).squeeze(1);

@@ -1,5 +1,12 @@
 #pragma once
 
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "worker/model/adapter_config.h"
+#include "worker/model/projection.h"
 #include "worker/model/vit_config.h"
 #include "worker/torch.h"
 
@@ -32,12 +39,27 @@ class MlpImpl : public torch::nn::Module {
 };
 TORCH_MODULE(Mlp);
 
+// What of a block may change in the steps to come; the rest gets no gradient.
+struct BlockOpen {
+  std::vector<uint8_t> heads;  // [heads]; empty: all are open.
+  bool mlp = true;
+  bool rest = true;  // proj's bias, norms and LayerScale.
+  bool adapters = true;
+};
+
 // One pre-norm transformer block, in the pieces from which every mode's forward is put together.
 // All of them work on rows: any leading shape, D last. Not thread-safe while parameters change.
 class BlockImpl : public torch::nn::Module {
  public:
   explicit BlockImpl(const VitConfig& config);
 
+  // Draws adapters (torch's default generator), of the type and device of the weights.
+  void Attach(const AdapterConfig& config);
+  // The layers that can have one, by their place in the block: attn.qkv, mlp.fc2, …
+  std::map<std::string, Projection*> Projections();
+  void SetOpen(const BlockOpen& open);
+
+  torch::Tensor Norm1(const torch::Tensor& x) const { return Norm(norm1, x); }
   // qkv of normed rows: [..., D] -> [..., 3D].
   torch::Tensor Qkv(const torch::Tensor& x);
   // The same apart, from rows after norm1: [..., D] -> [..., D], and [..., D] -> [..., 2D].
@@ -62,7 +84,13 @@ class BlockImpl : public torch::nn::Module {
   LayerScale ls2{nullptr};
 
  private:
+  // With the parameters' graph, or without it while the block's own rest.
+  torch::Tensor Norm(const torch::nn::LayerNorm& norm, const torch::Tensor& x) const;
+  torch::Tensor Scaled(const LayerScale& scale, const torch::Tensor& x) const;
+
   Activation activation_;
+  Projection qkv_, proj_, fc1_, fc2_;  // With the weights of attn and mlp.
+  bool rest_is_open_ = true;
 };
 TORCH_MODULE(Block);
 

@@ -64,31 +64,52 @@ torch::Tensor VitImpl::Patchify(const torch::Tensor& images) const {
       .reshape({images.size(0), g * g, config_.patch_values()});
 }
 
+torch::Tensor VitImpl::Own(const torch::Tensor& parameter) const {
+  return rest_is_open_ || !parameter.defined() ? parameter : parameter.detach();
+}
+
+torch::Tensor VitImpl::Norm(const torch::nn::LayerNorm& layer, const torch::Tensor& x) const {
+  if (layer.is_empty()) return x;
+  return at::layer_norm(x, layer->options.normalized_shape(), Own(layer->weight), Own(layer->bias),
+                        layer->options.eps());
+}
+
 torch::Tensor VitImpl::Embed(const torch::Tensor& images) {
   const torch::Tensor patches = Patchify(images);
-  const torch::Tensor weight = patch_proj->weight.flatten(1);
-  const torch::Tensor embedded = at::linear(patches, weight, patch_proj->bias);
-  const torch::Tensor cls = cls_token.expand({images.size(0), 1, config_.dim});
-  const torch::Tensor x = at::cat({cls, embedded}, 1) + pos_embed;
-  return norm_pre.is_empty() ? x : norm_pre(x);
+  const torch::Tensor weight = Own(patch_proj->weight).flatten(1);
+  const torch::Tensor embedded = at::linear(patches, weight, Own(patch_proj->bias));
+  const torch::Tensor cls = Own(cls_token).expand({images.size(0), 1, config_.dim});
+  return Norm(norm_pre, at::cat({cls, embedded}, 1) + Own(pos_embed));
 }
 
 torch::Tensor VitImpl::EmbedRows(const EmbeddingRows& rows) {
   const torch::Tensor is_cls =
       (rows.token == 0).to(rows.patches.scalar_type()).unsqueeze(1);  // [T, 1]
-  torch::Tensor x =
-      at::mm(rows.patches, patch_proj->weight.flatten(1).t()) + at::mm(is_cls, cls_token[0]);
-  if (patch_proj->bias.defined()) x = x + at::mm(1 - is_cls, patch_proj->bias.unsqueeze(0));
-  x = x + at::embedding(pos_embed[0], rows.token);
-  return norm_pre.is_empty() ? x : norm_pre(x);
+  torch::Tensor x = at::mm(rows.patches, Own(patch_proj->weight).flatten(1).t()) +
+                    at::mm(is_cls, Own(cls_token)[0]);
+  if (patch_proj->bias.defined()) x = x + at::mm(1 - is_cls, Own(patch_proj->bias).unsqueeze(0));
+  return Norm(norm_pre, x + at::embedding(Own(pos_embed)[0], rows.token));
 }
 
-torch::Tensor VitImpl::BeforePool(const torch::Tensor& rows) {
-  return norm.is_empty() ? rows : norm(rows);
-}
+torch::Tensor VitImpl::BeforePool(const torch::Tensor& rows) { return Norm(norm, rows); }
 
 torch::Tensor VitImpl::Classify(const torch::Tensor& pooled) {
-  return head(fc_norm.is_empty() ? pooled : fc_norm(pooled));
+  return at::linear(Norm(fc_norm, pooled), Own(head->weight), Own(head->bias));
+}
+
+void VitImpl::Attach(const AdapterConfig& config) {
+  for (Block& block : blocks) block->Attach(config);
+}
+
+void VitImpl::FreezeBackbone() {
+  for (torch::Tensor& parameter : parameters()) parameter.set_requires_grad(false);
+  for (torch::Tensor& parameter : head->parameters()) parameter.set_requires_grad(true);
+}
+
+void VitImpl::SetOpen(const ModelOpen& open) {
+  for (size_t i = 0; i < blocks.size(); ++i)
+    blocks[i]->SetOpen(open.blocks.empty() ? BlockOpen() : open.blocks[i]);
+  rest_is_open_ = open.rest;
 }
 
 torch::Tensor VitImpl::FromBlock(int64_t first_block, torch::Tensor x) {

@@ -16,6 +16,12 @@ struct EmbeddingRows {
   torch::Tensor token;    // int64 [T], in [0, tokens).
 };
 
+// What of a model may change in the steps to come.
+struct ModelOpen {
+  std::vector<BlockOpen> blocks;  // [depth]; empty: all of them wholly.
+  bool rest = true;               // Embeddings, final norm and classifier.
+};
+
 // A vision transformer with timm's parameter names and shapes (patch_embed.proj, cls_token,
 // pos_embed, norm_pre, blocks.N…, norm or fc_norm, head). It holds parameters and the pieces of a
 // forward; the modes of the gate put them together (worker/gate). Not thread-safe while parameters
@@ -45,6 +51,12 @@ class VitImpl : public torch::nn::Module {
   // New classifier for `classes` classes, drawn from torch's default generator.
   void ReplaceHead(int64_t classes);
 
+  // Draws adapters for every block; nothing of kind none.
+  void Attach(const AdapterConfig& config);
+  // The weights stay as they are but for the adapters and the classifier.
+  void FreezeBackbone();
+  void SetOpen(const ModelOpen& open);
+
   const VitConfig& config() const { return config_; }
 
   torch::nn::Conv2d patch_proj{nullptr};
@@ -57,7 +69,12 @@ class VitImpl : public torch::nn::Module {
   torch::nn::Linear head{nullptr};
 
  private:
+  // A parameter of no block, with its graph or without it while these rest.
+  torch::Tensor Own(const torch::Tensor& parameter) const;
+  torch::Tensor Norm(const torch::nn::LayerNorm& norm, const torch::Tensor& x) const;
+
   VitConfig config_;
+  bool rest_is_open_ = true;
 };
 TORCH_MODULE(Vit);
 

@@ -100,6 +100,19 @@ NamedTensors NamedParameters(const Vit& vit) {
   return result;
 }
 
+NamedTensors NamedAdapters(const Vit& vit) {
+  NamedTensors result;
+  for (size_t i = 0; i < vit->blocks.size(); ++i) {
+    Block block = vit->blocks[i];
+    for (const auto& [place, projection] : block->Projections()) {
+      if (!projection->adapter()) continue;
+      for (const auto& [name, tensor] : AdapterTensors(*projection->adapter()))
+        result.emplace_back(absl::StrCat("blocks.", i, ".", place, ".", name), tensor);
+    }
+  }
+  return result;
+}
+
 absl::StatusOr<torch::Tensor> ToTensor(const tensors::TensorView& view) {
   const std::optional<torch::ScalarType> type = ScalarTypeOf(view.dtype);
   if (!type.has_value()) {

@@ -19,6 +19,9 @@ using NamedTensors = std::vector<std::pair<std::string, torch::Tensor>>;
 // Parameters of a model by timm's names, in the order of definition.
 NamedTensors NamedParameters(const Vit& vit);
 
+// Parameters of the adapters by PEFT's names without its prefix: blocks.0.attn.qkv.lora_A.weight.
+NamedTensors NamedAdapters(const Vit& vit);
+
 // A tensor of a file as a CPU tensor of its own (copied). INVALID_ARGUMENT for a type that LibTorch
 // lacks.
 absl::StatusOr<torch::Tensor> ToTensor(const tensors::TensorView& view);

@@ -1,7 +1,6 @@
 #include "worker/study/arms.h"
 
 #include <algorithm>
-#include <utility>
 
 #include "absl/strings/str_format.h"
 
@@ -17,33 +16,35 @@ constexpr double kRateSlack = 0.02;
 
 std::string Number(double value) { return absl::StrFormat("%g", value); }
 
-std::vector<Arm> MakeArms(double rate) {
-  std::vector<Arm> arms = {{"dense",
-                            {{"gate.mode", "dense"},
-                             {"gate.scorer", "information"},
-                             {"gate.policy", "budget"},
-                             {"gate.rate", Number(rate)}}}};
-  // At random by a threshold that the sidecar steers towards the rate; floor and ceiling bound what
-  // an image may cost meanwhile.
-  arms.push_back({"random",
-                  {{"gate.mode", "compact"},
-                   {"gate.scorer", "random"},
-                   {"gate.policy", "threshold"},
-                   {"gate.threshold", Number(1.0 - rate)},
-                   {"gate.rate", Number(rate)},
-                   {"gate.floor", Number(std::max(0.0, rate - kRateSlack))},
-                   {"gate.ceiling", Number(rate + kRateSlack)}}});
-  // By content, drawn with probability by score: always taking the highest scores leaves patches
-  // that are never learnt from, and costs accuracy (README, measured figures).
-  for (const auto& [name, scorer] :
-       {std::pair{"entropy", "head"}, {"information", "information"}}) {
-    arms.push_back({name,
-                    {{"gate.mode", "compact"},
-                     {"gate.scorer", scorer},
-                     {"gate.policy", "sample"},
-                     {"gate.rate", Number(rate)}}});
+Arm DenseArm(double rate) {
+  return {"dense",
+          {{"gate.mode", "dense"},
+           {"gate.scorer", "information"},
+           {"gate.policy", "budget"},
+           {"gate.rate", Number(rate)}}};
+}
+
+TrainOptions GatedOptions(const std::string& scorer, const std::string& policy, double rate) {
+  TrainOptions options = {
+      {"gate.mode", "compact"}, {"gate.scorer", scorer}, {"gate.policy", policy}};
+  // By a threshold that the sidecar steers towards the rate; floor and ceiling bound what an image
+  // may cost meanwhile. Where it starts is right for random scores.
+  if (policy == "threshold") options.push_back({"gate.threshold", Number(1.0 - rate)});
+  options.push_back({"gate.rate", Number(rate)});
+  if (policy == "threshold") {
+    options.push_back({"gate.floor", Number(std::max(0.0, rate - kRateSlack))});
+    options.push_back({"gate.ceiling", Number(std::min(1.0, rate + kRateSlack))});
   }
-  return arms;
+  return options;
+}
+
+// By content, patches are drawn with probability by score: always taking the highest scores leaves
+// patches that are never learnt from, and costs accuracy (README, measured figures).
+std::vector<Arm> MakeArms(double rate) {
+  return {DenseArm(rate),
+          {"random", GatedOptions("random", "threshold", rate)},
+          {"entropy", GatedOptions("head", "sample", rate)},
+          {"information", GatedOptions("information", "sample", rate)}};
 }
 
 }  // namespace sluice::study

@@ -1,20 +1,15 @@
 #include "worker/study/chart.h"
 
 #include <algorithm>
-#include <array>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "absl/strings/str_replace.h"
+#include "worker/study/svg.h"
 
 namespace sluice::study {
 namespace {
 
 constexpr double kWidth = 760, kHeight = 440, kLeft = 64, kRight = 170, kTop = 44, kBottom = 52;
-
-// Colours that the colour-blind can tell apart (Okabe and Ito, 2008).
-constexpr std::array<const char*, 6> kColours = {"#000000", "#0072B2", "#D55E00",
-                                                 "#009E73", "#CC79A7", "#56B4E9"};
 
 struct Axes {
   double most_seconds = 1.0;
@@ -45,30 +40,17 @@ Axes Fit(const std::vector<ComparedRun>& runs) {
   return axes;
 }
 
-std::string Escape(const std::string& text) {
-  return absl::StrReplaceAll(
-      text, {{"&", "&amp;"}, {"<", "&lt;"}, {">", "&gt;"}, {"\"", "&quot;"}, {"'", "&apos;"}});
-}
-
-std::string Label(double x, double y, const std::string& text, const std::string& anchor) {
-  return absl::StrFormat("<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\">%s</text>\n", x, y, anchor,
-                         Escape(text));
-}
-
 std::string Grid(const Axes& axes) {
   std::string out;
   for (int i = 0; i <= 5; ++i) {
     const double accuracy = axes.low + (axes.high - axes.low) * i / 5;
     const double y = axes.Y(accuracy);
-    absl::StrAppend(
-        &out,
-        absl::StrFormat("<line x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\" stroke=\"#ddd\"/>\n",
-                        kLeft, kWidth - kRight, y, y));
+    absl::StrAppend(&out, SvgLine(kLeft, y, kWidth - kRight, y, "stroke=\"#ddd\""));
     absl::StrAppend(&out,
-                    Label(kLeft - 8, y + 4, absl::StrFormat("%.0f %%", 100 * accuracy), "end"));
+                    SvgLabel(kLeft - 8, y + 4, absl::StrFormat("%.0f %%", 100 * accuracy), "end"));
     const double seconds = axes.most_seconds * i / 5;
-    absl::StrAppend(&out, Label(axes.X(seconds), kHeight - kBottom + 20,
-                                absl::StrFormat("%.0f", seconds), "middle"));
+    absl::StrAppend(&out, SvgLabel(axes.X(seconds), kHeight - kBottom + 20,
+                                   absl::StrFormat("%.0f", seconds), "middle"));
   }
   return out;
 }
@@ -89,13 +71,9 @@ std::string CurveLine(const Axes& axes, const ComparedRun& run, bool gated, cons
 
 std::string AccuracyChart(const std::vector<ComparedRun>& runs, const std::string& title) {
   const Axes axes = Fit(runs);
-  std::string svg = absl::StrFormat(
-      "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %.0f %.0f\" "
-      "font-family=\"sans-serif\" font-size=\"12\">\n"
-      "<rect width=\"100%%\" height=\"100%%\" fill=\"white\"/>\n",
-      kWidth, kHeight);
-  absl::StrAppend(&svg, Label(kWidth / 2, 22, title, "middle"), Grid(axes),
-                  Label((kLeft + kWidth - kRight) / 2, kHeight - 14, "training seconds", "middle"));
+  std::string svg = absl::StrCat(
+      SvgLabel(kWidth / 2, 22, title, "middle"), Grid(axes),
+      SvgLabel((kLeft + kWidth - kRight) / 2, kHeight - 14, "training seconds", "middle"));
   size_t index = 0;
   for (const ComparedRun& run : runs) {
     if (run.seed != runs.front().seed) continue;
@@ -106,14 +84,12 @@ std::string AccuracyChart(const std::vector<ComparedRun>& runs, const std::strin
         &svg,
         absl::StrFormat("<rect x=\"%.1f\" y=\"%.1f\" width=\"14\" height=\"4\" fill=\"%s\"/>\n",
                         kWidth - kRight + 12, y - 4, colour),
-        Label(kWidth - kRight + 32, y + 2, run.name, "start"));
+        SvgLabel(kWidth - kRight + 32, y + 2, run.name, "start"));
     ++index;
   }
-  absl::StrAppend(&svg,
-                  Label(kWidth - kRight + 12, kTop + 18 * static_cast<double>(index) + 8,
-                        "dashed: gated eval", "start"),
-                  "</svg>\n");
-  return svg;
+  absl::StrAppend(&svg, SvgLabel(kWidth - kRight + 12, kTop + 18 * static_cast<double>(index) + 8,
+                                 "dashed: gated eval", "start"));
+  return SvgDocument(kWidth, kHeight, svg);
 }
 
 }  // namespace sluice::study

@@ -79,6 +79,28 @@ std::string Row(const std::vector<ComparedRun>& runs, const std::string& name,
   return absl::StrCat("| ", absl::StrJoin(cells, " | "), " |\n");
 }
 
+json RunToJson(const ComparedRun& run) {
+  json curve = json::array();
+  for (const train::CurvePoint& p : run.report.curve) {
+    curve.push_back({{"step", p.step},
+                     {"seconds", p.seconds},
+                     {"accuracy_dense", Optional(p.accuracy_dense)},
+                     {"accuracy_gated", Optional(p.accuracy_gated)}});
+  }
+  return {{"name", run.name},
+          {"seed", run.seed},
+          {"accuracy_dense", Optional(run.report.accuracy_dense)},
+          {"accuracy_gated", Optional(run.report.accuracy_gated)},
+          {"images", run.report.images},
+          {"seconds", run.report.seconds},
+          {"activation_rate", run.report.activation_rate},
+          {"eval_activation_rate", run.report.eval_activation_rate},
+          {"steps", run.report.steps},
+          {"directive_version", run.report.directive_version},
+          {"directives_applied", run.report.directives_applied},
+          {"curve", curve}};
+}
+
 }  // namespace
 
 MeanError Summarise(const std::vector<double>& values) {
@@ -111,29 +133,19 @@ std::vector<double> PairedDifferences(const std::vector<ComparedRun>& runs, cons
 
 std::string ComparisonToJson(const std::vector<ComparedRun>& runs, double budget_seconds) {
   json list = json::array();
-  for (const ComparedRun& run : runs) {
-    json curve = json::array();
-    for (const train::CurvePoint& p : run.report.curve) {
-      curve.push_back({{"step", p.step},
-                       {"seconds", p.seconds},
-                       {"accuracy_dense", Optional(p.accuracy_dense)},
-                       {"accuracy_gated", Optional(p.accuracy_gated)}});
-    }
-    list.push_back({{"name", run.name},
-                    {"seed", run.seed},
-                    {"accuracy_dense", Optional(run.report.accuracy_dense)},
-                    {"accuracy_gated", Optional(run.report.accuracy_gated)},
-                    {"images", run.report.images},
-                    {"seconds", run.report.seconds},
-                    {"activation_rate", run.report.activation_rate},
-                    {"eval_activation_rate", run.report.eval_activation_rate},
-                    {"steps", run.report.steps},
-                    {"directive_version", run.report.directive_version},
-                    {"directives_applied", run.report.directives_applied},
-                    {"curve", curve}});
-  }
+  for (const ComparedRun& run : runs) list.push_back(RunToJson(run));
   return json{{"budget_seconds", budget_seconds}, {"runs", list}}.dump(
       2, ' ', false, json::error_handler_t::replace);
+}
+
+std::string StudyRunsToJson(const std::vector<ComparedRun>& runs) {
+  json list = json::array();
+  for (const ComparedRun& run : runs) {
+    list.push_back(RunToJson(run));
+    list.back()["lr"] = run.lr;
+    list.back()["dense_seconds"] = run.dense_seconds;
+  }
+  return list.dump(2, ' ', false, json::error_handler_t::replace);
 }
 
 std::string ComparisonTable(const std::vector<ComparedRun>& runs, const std::string& baseline) {

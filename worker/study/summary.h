@@ -14,6 +14,8 @@ struct ComparedRun {
   std::string name;  // Of the arm.
   int64_t seed = 0;
   train::TrainReport report;
+  double lr = 0.0;             // Peak learning rate.
+  double dense_seconds = 0.0;  // What dense took in the same turns.
 };
 
 // Mean and its standard error; the error is 0 for fewer than two values.
@@ -31,6 +33,9 @@ std::vector<double> PairedDifferences(const std::vector<ComparedRun>& runs, cons
 // {"runs":[{"name","seed","accuracy_dense","accuracy_gated","images","seconds","activation_rate","steps",
 // "directive_version","directives_applied","curve"}…], "budget_seconds"}.
 std::string ComparisonToJson(const std::vector<ComparedRun>& runs, double budget_seconds);
+
+// The list of runs as above, each with "lr" and "dense_seconds" too.
+std::string StudyRunsToJson(const std::vector<ComparedRun>& runs);
 
 // A Markdown table, one row per arm in order of appearance: means over seeds with standard errors,
 // and the paired difference to `baseline`. A cell is "-" where no run measured the value.

@@ -2,23 +2,17 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <chrono>
 #include <cmath>
-#include <condition_variable>
 #include <filesystem>
 #include <iostream>
-#include <mutex>
 #include <nlohmann/json.hpp>
-#include <optional>
-#include <random>
-#include <thread>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "common/file.h"
 #include "common/status.h"
-#include "worker/launch/sidecar_process.h"
+#include "worker/study/killed_sidecar.h"
 #include "worker/study/train_run.h"
 #include "worker/study/turns.h"
 
@@ -27,76 +21,6 @@ namespace {
 
 // Both runs of a round take turns of this length: this machine's changes of speed last longer.
 constexpr std::chrono::milliseconds kSlice{500};
-
-// Quantile 0.975 of Student's t for 1, 2, ... degrees of freedom; beyond the table the normal's.
-double StudentQuantile(size_t degrees) {
-  constexpr std::array<double, 15> kTable = {12.706, 4.303, 3.182, 2.776, 2.571,
-                                             2.447,  2.365, 2.306, 2.262, 2.228,
-                                             2.201,  2.179, 2.160, 2.145, 2.131};
-  return degrees <= kTable.size() ? kTable[degrees - 1] : 2.09;
-}
-
-// A sidecar that is killed and started again, at the same addresses and with the same state, as
-// often as it takes.
-class KilledSidecar {
- public:
-  static absl::StatusOr<std::unique_ptr<KilledSidecar>> Start(const std::string& state,
-                                                              double kill_every_seconds) {
-    auto result = std::make_unique<KilledSidecar>();
-    result->options_.state = state;
-    SLUICE_ASSIGN_OR_RETURN(launch::SidecarProcess sidecar,
-                            launch::SidecarProcess::Start(result->options_));
-    result->options_.listen = sidecar.grpc().ToString();
-    result->sidecar_.emplace(std::move(sidecar));
-    if (kill_every_seconds > 0.0) {
-      result->thread_ = std::thread([&killed = *result, kill_every_seconds] {
-        killed.KillAgainAndAgain(kill_every_seconds);
-      });
-    }
-    return result;
-  }
-  ~KilledSidecar() {
-    if (thread_.joinable()) (void)Stop();
-  }
-
-  const std::string& address() const { return options_.listen; }
-  int64_t kills() const { return kills_.load(); }
-  absl::Status Stop() {
-    {
-      const std::lock_guard<std::mutex> lock(mutex_);
-      stopping_ = true;
-    }
-    changed_.notify_all();
-    if (thread_.joinable()) thread_.join();
-    SLUICE_RETURN_IF_ERROR(restart_);
-    return sidecar_->Stop(std::chrono::seconds(10));
-  }
-
- private:
-  void KillAgainAndAgain(double every) {
-    std::mt19937_64 random(1);
-    std::uniform_real_distribution<double> pause(0.5 * every, 1.5 * every);
-    std::unique_lock<std::mutex> lock(mutex_);
-    while (!changed_.wait_for(lock, std::chrono::duration<double>(pause(random)),
-                              [this] { return stopping_; })) {
-      sidecar_.reset();  // SIGKILL.
-      ++kills_;
-      absl::StatusOr<launch::SidecarProcess> next = launch::SidecarProcess::Start(options_);
-      restart_ = next.status();
-      if (!next.ok()) return;
-      sidecar_.emplace(*std::move(next));
-    }
-  }
-
-  launch::SidecarOptions options_;
-  std::optional<launch::SidecarProcess> sidecar_;
-  std::thread thread_;
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  bool stopping_ = false;
-  std::atomic<int64_t> kills_{0};
-  absl::Status restart_;
-};
 
 TrainOptions GatedRun(const TelemetryBenchConfig& config, const std::string& name,
                       const std::string& sidecar) {
@@ -114,6 +38,17 @@ TrainOptions GatedRun(const TelemetryBenchConfig& config, const std::string& nam
 }
 
 }  // namespace
+
+double StudentQuantile(size_t degrees) {
+  constexpr std::array<double, 15> kTable = {12.706, 4.303, 3.182, 2.776, 2.571,
+                                             2.447,  2.365, 2.306, 2.262, 2.228,
+                                             2.201,  2.179, 2.160, 2.145, 2.131};
+  if (degrees <= kTable.size()) return kTable[degrees - 1];
+  // Expansion around the normal's quantile (Abramowitz and Stegun, 26.7.5), here right to 1e-3.
+  constexpr double z = 1.959964, z3 = z * z * z, z5 = z3 * z * z;
+  const auto n = static_cast<double>(degrees);
+  return z + (z3 + z) / (4.0 * n) + (5.0 * z5 + 16.0 * z3 + 3.0 * z) / (96.0 * n * n);
+}
 
 RatioInterval StepRatio(const std::vector<TelemetryRound>& rounds) {
   SLUICE_CHECK(rounds.size() >= 2);
@@ -136,8 +71,10 @@ absl::StatusOr<std::string> RunTelemetryBench(const TelemetryBenchConfig& config
   };
   std::error_code error;
   std::filesystem::remove_all(path("sidecar"), error);
+  launch::SidecarOptions options;
+  options.state = path("sidecar");
   SLUICE_ASSIGN_OR_RETURN(const std::unique_ptr<KilledSidecar> sidecar,
-                          KilledSidecar::Start(path("sidecar"), config.kill_every));
+                          KilledSidecar::Start(options, config.kill_every));
   std::vector<TelemetryRound> rounds;
   nlohmann::json list = nlohmann::json::array();
   for (int64_t round = 0; round < config.rounds; ++round) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -26,6 +27,10 @@ struct TelemetryRound {
   double on_step_seconds = 0.0;
   double publisher_share = 0.0;  // The publisher thread's processor time over training seconds.
 };
+
+// Quantile 0.975 of Student's t for `degrees` of freedom, at least 1; falls towards the normal's,
+// 1.96.
+double StudentQuantile(size_t degrees);
 
 // Ratio of step times, on over off, of the rounds: mean of the logarithms, exponentiated, with its
 // 95 % confidence interval from Student's t. At least two rounds.

@@ -79,6 +79,15 @@ train::Savings ReadSavings(const json& v) {
           v.at("flops").get<double>(), v.at("bytes").get<double>()};
 }
 
+std::vector<gate::Calibration> ReadCalibration(const json& list) {
+  std::vector<gate::Calibration> result;
+  for (const json& v : list.get_ref<const json::array_t&>()) {
+    result.push_back({v.at("layer").get<int64_t>(), v.at("temperature").get<double>(),
+                      v.at("error_before").get<double>(), v.at("error_after").get<double>()});
+  }
+  return result;
+}
+
 train::TrainReport Report(const json& j) {
   train::TrainReport r;
   Set(j, "run", &r.run);
@@ -97,6 +106,8 @@ train::TrainReport Report(const json& j) {
   Set(j, "accuracy_dense", &r.accuracy_dense);
   Set(j, "accuracy_gated", &r.accuracy_gated);
   Set(j, "eval_activation_rate", &r.eval_activation_rate);
+  r.calibration = Take(j, "calibration", ReadCalibration);
+  Set(j, "gradient_bytes", &r.gradient_bytes);
   Set(j, "checkpoint", &r.checkpoint);
   r.losses = Take(j, "losses", Losses);
   r.curve = Take(j, "curve", ReadCurve);

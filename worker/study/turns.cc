@@ -1,6 +1,7 @@
 #include "worker/study/turns.h"
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -37,6 +38,7 @@ class Turn {
     std::error_code error;
     std::filesystem::create_directories(folder.parent_path(), error);
     Turn turn(run.name, (folder.parent_path() / (run.name + ".log")).string());
+    turn.share_ = run.share;
     std::filesystem::remove(turn.log_, error);
     SLUICE_ASSIGN_OR_RETURN(TrainProcess process, StartTrain(run.folder, options, turn.log_));
     turn.process_.emplace(std::move(process));
@@ -50,8 +52,9 @@ class Turn {
   int64_t steps() const { return steps_; }
   const train::TrainReport& report() const { return *report_; }
 
-  // Trains for `slice`, or to the end.
-  absl::Status Run(milliseconds slice) {
+  // Trains for its share of `whole_slice`, or to the end.
+  absl::Status Run(milliseconds whole_slice) {
+    const milliseconds slice(std::llround(share_ * static_cast<double>(whole_slice.count())));
     SLUICE_ASSIGN_OR_RETURN(const std::optional<int64_t> first, Ask("resume"));
     if (!first) return Failed("cannot be resumed");
     const absl::StatusOr<launch::ExitStatus> exit = process_->process.Wait(slice);
@@ -129,6 +132,7 @@ class Turn {
 
   std::string name_;
   std::string log_;
+  double share_ = 1.0;
   std::string address_;
   std::optional<TrainProcess> process_;
   int64_t steps_ = 0;

@@ -17,10 +17,11 @@ struct TurnRun {
   std::string name;
   std::string folder;  // Emptied first. What the run says goes to `name`.log beside it.
   TrainOptions options;
+  double share = 1.0;  // Of a slice that it gets each time.
 };
 
 struct TurnOptions {
-  // How long a run has the processors before the next one gets them.
+  // How long a run of share 1 has the processors before the next one gets them.
   std::chrono::milliseconds slice{2000};
   // Called now and then with the steps that each run has finished; may be empty.
   std::function<void(const std::vector<int64_t>& steps)> progress;

@@ -93,9 +93,11 @@ void AdamW::StepGroup(size_t index, const StepScales& scales) {
 
 void AdamW::Step(const StepScales& scales) {
   const torch::NoGradGuard no_graph;
+  SLUICE_CHECK(scales.may_change.empty() || scales.may_change.size() == groups_.size());
   at::parallel_for(0, static_cast<int64_t>(groups_.size()), 1, [&](int64_t begin, int64_t end) {
     const torch::NoGradGuard no_graph_here;
     for (int64_t g = begin; g < end; ++g) {
+      if (!scales.may_change.empty() && scales.may_change[g] == 0) continue;
       if (parameters_[groups_[g].slices.front().parameter].grad().defined()) StepGroup(g, scales);
     }
   });

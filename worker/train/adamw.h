@@ -23,6 +23,8 @@ struct StepScales {
   double image_scale = 1.0;  // 1 / open images of all ranks, times the clipping factor.
   double token_scale = 1.0;  // 1 / tokens of all ranks.
   std::map<std::string, double> update_scales;  // Dormant groups; others have 1.
+  // Per group, 0 for one that rests: neither its values nor its state change. Empty: none rests.
+  std::vector<uint8_t> may_change;
 };
 
 // AdamW with moments per parameter and a step count per group, so that a group that rests keeps its

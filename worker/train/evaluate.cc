@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "absl/strings/str_format.h"
+#include "common/log_line.h"
 #include "common/status.h"
 #include "worker/data/loader.h"
 #include "worker/data/sampler.h"
@@ -18,6 +20,7 @@ ModelBatch ToModelBatch(const data::Batch& batch, const gate::DrawKey& key,
   result.labels = torch::tensor(batch.labels, torch::kLong).to(like.device());
   result.ids = batch.ids;
   result.key = key;
+  result.epoch = batch.epoch;
   return result;
 }
 
@@ -57,6 +60,24 @@ absl::StatusOr<Evaluation> Evaluate(GatedModel& model, std::shared_ptr<const dat
   if (group.size() > 1) SLUICE_RETURN_IF_ERROR(group.Sum(sums));
   const double* s = sums.data_ptr<double>();
   return Evaluation{static_cast<int64_t>(s[4]), s[0] / s[4], s[1] / s[4], s[2] / s[3]};
+}
+
+absl::StatusOr<Evaluations> EvaluateModes(GatedModel& model,
+                                          std::shared_ptr<const data::Dataset> dataset,
+                                          const data::PipelineConfig& pipeline, dist::Group& group,
+                                          int64_t batch, const std::string& mode, uint64_t seed,
+                                          const std::string& label, LatencyHistogram* inference) {
+  Evaluations result;
+  for (const bool gated : {false, true}) {
+    if (mode != "both" && gated != (mode == "gated")) continue;
+    SLUICE_ASSIGN_OR_RETURN(const Evaluation e, Evaluate(model, dataset, pipeline, group, batch,
+                                                         gated, seed, inference));
+    (gated ? result.gated : result.dense) = e;
+    LogInfo(absl::StrFormat("%saccuracy %.2f %% (%s evaluation, %d images, loss %.4f, r %.3f)",
+                            label, 100 * e.accuracy, gated ? "gated" : "dense", e.images, e.loss,
+                            e.activation_rate));
+  }
+  return result;
 }
 
 }  // namespace sluice::train

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <memory>
+#include <optional>
+#include <string>
 
 #include "absl/status/statusor.h"
 #include "common/latency_histogram.h"
@@ -19,6 +21,12 @@ struct Evaluation {
   double activation_rate = 1.0;  // Open share of patch tokens.
 };
 
+// How a model was found to do; what was not asked for is not there.
+struct Evaluations {
+  std::optional<Evaluation> dense;
+  std::optional<Evaluation> gated;
+};
+
 // A loader's batch as tensors; images have the type and device of `like`.
 ModelBatch ToModelBatch(const data::Batch& batch, const gate::DrawKey& key,
                         const torch::TensorOptions& like);
@@ -30,5 +38,13 @@ absl::StatusOr<Evaluation> Evaluate(GatedModel& model, std::shared_ptr<const dat
                                     const data::PipelineConfig& pipeline, dist::Group& group,
                                     int64_t batch, bool gated, uint64_t seed,
                                     LatencyHistogram* inference = nullptr);
+
+// As Evaluate, in `mode` dense, gated or both; says what it found in one line each, behind `label`.
+absl::StatusOr<Evaluations> EvaluateModes(GatedModel& model,
+                                          std::shared_ptr<const data::Dataset> dataset,
+                                          const data::PipelineConfig& pipeline, dist::Group& group,
+                                          int64_t batch, const std::string& mode, uint64_t seed,
+                                          const std::string& label,
+                                          LatencyHistogram* inference = nullptr);
 
 }  // namespace sluice::train

@@ -68,7 +68,12 @@ void GateChain::Score(const torch::Tensor& x, const torch::Tensor& qkv,
                       const gate::PackedRows& packed, LayerDecision& layer) {
   const bool by_head = gate::NeedsHead(settings_.scorer);
   std::vector<torch::Tensor> logits;
-  if (by_head || settings_.train_head) logits = Logits(x, packed);
+  if (by_head || settings_.train_head || SkipsImages()) logits = Logits(x, packed);
+  const double temperature = settings_.gates[next_].temperature;
+  if (temperature != 1.0) {
+    for (torch::Tensor& group : logits) group = group / temperature;
+  }
+  if (SkipsImages()) ScoreImages(logits, packed);
   newest_rows_ = PatchRows(packed);
   layer.scores.assign(batch_.ids.size() * patches_, 0.0f);
   if (settings_.scorer == gate::Scorer::kRandom) {
@@ -86,7 +91,7 @@ void GateChain::Score(const torch::Tensor& x, const torch::Tensor& qkv,
   for (size_t g = 0; g < packed.groups.size(); ++g) {
     gate::ScoreInput input;
     if (by_head) {
-      input.logits = settings_.temperature == 1.0 ? logits[g] : logits[g] / settings_.temperature;
+      input.logits = logits[g];
       if (settings_.mode != Mode::kMask) input.logits = input.logits.detach();
     } else {
       input.qkv = qkv_groups[g];
@@ -99,6 +104,26 @@ void GateChain::Score(const torch::Tensor& x, const torch::Tensor& qkv,
   const float* values = host.data_ptr<float>();
   for (size_t i = 0; i < newest_rows_.size(); ++i)
     layer.scores[PatchIndex(newest_rows_[i], patches_)] = values[i];
+}
+
+void GateChain::ScoreImages(const std::vector<torch::Tensor>& logits,
+                            const gate::PackedRows& packed) {
+  decision_.image_scores.assign(batch_.ids.size(), 0.0f);
+  for (size_t g = 0; g < logits.size(); ++g) {
+    const torch::Tensor host = gate::ImageEntropies(logits[g].detach()).cpu().contiguous();
+    for (int64_t i = 0; i < host.numel(); ++i) {
+      const int64_t image = packed.images[packed.groups[g].first_image + i];
+      decision_.image_scores[image] = host.data_ptr<float>()[i];
+    }
+  }
+}
+
+void GateChain::CloseImages(std::vector<uint8_t>& open) const {
+  if (settings_.opening > 0.0) return;  // Annealing and growing skip no image.
+  for (size_t i = 0; i < decision_.image_scores.size(); ++i) {
+    if (decision_.image_scores[i] > settings_.image_theta) continue;
+    std::fill_n(open.begin() + static_cast<int64_t>(i) * patches_, patches_, 0);
+  }
 }
 
 gate::Policy GateChain::PolicyNow() const {
@@ -126,6 +151,7 @@ gate::PackedRows GateChain::Decide(const torch::Tensor& x, const torch::Tensor& 
   key.gate = static_cast<uint32_t>(next_);
   layer.open =
       gate::Decide(PolicyNow(), {images, patches_, layer.scores, batch_.ids, layer.present}, key);
+  if (SkipsImages()) CloseImages(layer.open);
   layer.tokens_open =
       std::count_if(layer.open.begin(), layer.open.end(), [](uint8_t o) { return o != 0; });
   gate::PackedRows result = gate::Pack(layer.open, images, patches_, packed.images);

@@ -20,6 +20,7 @@ struct ModelBatch {
   torch::Tensor labels;       // int64 [B]
   std::vector<uint64_t> ids;  // [B]
   gate::DrawKey key;
+  int64_t epoch = 0;
 };
 
 // What one gate decided about the batch.
@@ -33,6 +34,8 @@ struct LayerDecision {
 // What the gates decided; the last one's word holds.
 struct GateDecision {
   std::vector<LayerDecision> layers;  // Empty without a gate.
+  // [B] entropy of each image's mean prediction at the first gate; empty without an image gate.
+  std::vector<float> image_scores;
   int64_t images_open = 0;
   int64_t tokens_open = 0;
   uint64_t micros = 0;  // From the scores' readiness to the packed rows, over all gates.
@@ -71,6 +74,10 @@ class GateChain {
   void Score(const torch::Tensor& x, const torch::Tensor& qkv, const gate::PackedRows& packed,
              LayerDecision& layer);
   gate::Policy PolicyNow() const;
+  void ScoreImages(const std::vector<torch::Tensor>& logits, const gate::PackedRows& packed);
+  // Closes the images that the image gate skips.
+  void CloseImages(std::vector<uint8_t>& open) const;
+  bool SkipsImages() const { return next_ == 0 && settings_.image_theta > 0.0 && !keep_one_open_; }
 
   const GateSettings& settings_;
   std::vector<torch::nn::Linear>& heads_;

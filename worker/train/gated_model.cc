@@ -40,8 +40,14 @@ GatedModel::GatedModel(const model::VitConfig& config, const GateSettings& setti
   }
 }
 
+void GatedModel::Attach(const model::AdapterConfig& config, bool only) {
+  vit_->Attach(config);
+  if (only) vit_->FreezeBackbone();
+}
+
 void GatedModel::To(torch::ScalarType type) {
   vit_->to(type);
+  for (auto& [name, tensor] : model::NamedAdapters(vit_)) tensor.set_data(tensor.to(type));
   for (torch::nn::Linear& head : heads_) head->to(type);
 }
 
@@ -56,7 +62,11 @@ model::NamedTensors GatedModel::HeadParameters() const {
 }
 
 model::NamedTensors GatedModel::Parameters() const {
-  model::NamedTensors result = model::NamedParameters(vit_);
+  model::NamedTensors result;
+  for (auto& item : model::NamedParameters(vit_)) {
+    if (item.second.requires_grad()) result.push_back(item);
+  }
+  for (auto& item : model::NamedAdapters(vit_)) result.push_back(item);
   if (settings_.train_head) {
     for (auto& item : HeadParameters()) result.push_back(item);
   }
@@ -207,6 +217,18 @@ TrainPass GatedModel::MaskPass(const ModelBatch& batch, const Decided& decided) 
 torch::Tensor GatedModel::EvalDense(const ModelBatch& batch) {
   const torch::NoGradGuard no_graph;
   return vit_->Forward(batch.images);
+}
+
+std::vector<torch::Tensor> GatedModel::HeadLogits(const torch::Tensor& images) {
+  const torch::NoGradGuard no_graph;
+  std::vector<torch::Tensor> logits;
+  torch::Tensor x = vit_->Embed(images);
+  int64_t block = 0;
+  for (size_t k = 0; k < heads_.size(); ++k) {
+    for (; block < settings_.gates[k].layer; ++block) x = vit_->blocks[block]->Forward(x);
+    logits.push_back(heads_[k](x.slice(1, 1)));
+  }
+  return logits;
 }
 
 torch::Tensor GatedModel::EvalGated(const ModelBatch& batch, GateDecision* decision) {

@@ -42,10 +42,19 @@ class GatedModel {
   torch::Tensor EvalDense(const ModelBatch& batch);
   torch::Tensor EvalGated(const ModelBatch& batch, GateDecision* decision);
 
-  // All trainable parameters by name: timm's, then gate.<layer>.head.* if heads are trained.
+  // Logits of every gate's head for all patches of a dense forward, without a graph: [B, N, K]
+  // each.
+  std::vector<torch::Tensor> HeadLogits(const torch::Tensor& images);
+
+  // All trainable parameters by name: timm's, then PEFT's of adapters, then gate.<layer>.head.* if
+  // heads are trained.
   model::NamedTensors Parameters() const;
   // The uncertainty heads' parameters, trained or not: gate.<layer>.head.weight and .bias.
   model::NamedTensors HeadParameters() const;
+
+  // Draws adapters for the model; `only`: of the model itself, nothing but the classifier is
+  // trained then. Call before an optimizer or a reducer holds its parameters.
+  void Attach(const model::AdapterConfig& config, bool only);
 
   // Converts all parameters; call before an optimizer or a reducer holds them.
   void To(torch::ScalarType type);

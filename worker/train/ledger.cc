@@ -1,17 +1,8 @@
 #include "worker/train/ledger.h"
 
-#include <algorithm>
+#include "common/median.h"
 
 namespace sluice::train {
-namespace {
-
-double MiddleOf(std::vector<double> values) {
-  if (values.empty()) return 0.0;
-  std::nth_element(values.begin(), values.begin() + values.size() / 2, values.end());
-  return values[values.size() / 2];
-}
-
-}  // namespace
 
 double TimeSaved(const LedgerEntry& entry, double step_seconds, int64_t micro_steps) {
   const double dense =
@@ -28,8 +19,7 @@ Savings Summarise(const std::vector<LedgerEntry>& entries, const std::vector<dou
                       static_cast<double>(e.gated_bytes) / static_cast<double>(e.dense_bytes));
     }
   }
-  return {static_cast<int64_t>(entries.size()), MiddleOf(time_saved), MiddleOf(flops),
-          MiddleOf(bytes)};
+  return {static_cast<int64_t>(entries.size()), Median(time_saved), Median(flops), Median(bytes)};
 }
 
 }  // namespace sluice::train

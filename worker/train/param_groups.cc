@@ -55,11 +55,18 @@ void AddProjection(Builder& builder, const std::string& block, int64_t parameter
   }
 }
 
+// blocks.0.attn.qkv.lora_A.weight, blocks.0.mlp.fc2.ia3_l.
+bool IsAdapter(const std::string& name) {
+  return absl::StrContains(name, ".lora_") || absl::EndsWith(name, ".ia3_l");
+}
+
 void AddBlockParameter(Builder& builder, const ParameterShape& p, int64_t index,
                        const model::VitConfig& c) {
   const std::vector<std::string> parts = absl::StrSplit(p.name, '.');
   const std::string block = absl::StrCat("blocks.", parts[1]);
-  if (absl::EndsWith(p.name, "attn.qkv.weight")) {
+  if (IsAdapter(p.name)) {
+    builder.AddWhole(absl::StrCat(block, ".", parts[2], ".adapter"), index, Count(p));
+  } else if (absl::EndsWith(p.name, "attn.qkv.weight")) {
     AddQkv(builder, block, index, c, c.dim);
   } else if (absl::EndsWith(p.name, "attn.qkv.bias")) {
     AddQkv(builder, block, index, c, 1);
@@ -95,7 +102,7 @@ std::vector<ParameterGroup> BuildGroups(const model::VitConfig& config,
 
 bool IsDecayed(const ParameterShape& parameter) {
   return parameter.shape.size() >= 2 && parameter.name != "pos_embed" &&
-         parameter.name != "cls_token";
+         parameter.name != "cls_token" && !absl::EndsWith(parameter.name, ".ia3_l");
 }
 
 }  // namespace sluice::train

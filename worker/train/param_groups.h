@@ -38,13 +38,14 @@ struct ParameterGroup {
 
 // Divides parameters into groups so that every value has exactly one owner: an attention head owns
 // its rows of qkv (and of its bias) and its columns of proj; an MLP owns fc1 and fc2; proj's bias,
-// norms and LayerScale belong to their block; embeddings, final norm, classifier and each gate's
+// norms and LayerScale belong to their block; the adapters of a block's attention, and those of its
+// MLP, are a group each (blocks.3.attn.adapter); embeddings, final norm, classifier and each gate's
 // uncertainty head are groups of their own.
 std::vector<ParameterGroup> BuildGroups(const model::VitConfig& config,
                                         const std::vector<ParameterShape>& parameters);
 
 // True for parameters under weight decay: matrices, but not embeddings of position and class
-// (timm's habit).
+// (timm's habit), nor the factors of IA³, which do nothing at 1.
 bool IsDecayed(const ParameterShape& parameter);
 
 }  // namespace sluice::train

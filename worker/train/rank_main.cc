@@ -246,9 +246,7 @@ class Rank {
   }
 
   absl::Status WriteReport(const TrainReport& report) {
-    SLUICE_RETURN_IF_ERROR(model::SaveWeights(
-        (std::filesystem::path(config_.run_folder) / "model.safetensors").string(),
-        assembly_.model->vit(), {{"format", "pt"}}));
+    SLUICE_RETURN_IF_ERROR(SaveTrained(config_, *assembly_.model));
     const std::string json = ReportToJson(report);
     if (config_.json == "-") {
       std::cout << json << std::endl;

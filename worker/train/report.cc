@@ -19,6 +19,13 @@ std::string ReportToJson(const TrainReport& r) {
                      {"accuracy_dense", Optional(p.accuracy_dense)},
                      {"accuracy_gated", Optional(p.accuracy_gated)}});
   }
+  json calibration = json::array();
+  for (const gate::Calibration& c : r.calibration) {
+    calibration.push_back({{"layer", c.layer},
+                           {"temperature", c.temperature},
+                           {"error_before", c.error_before},
+                           {"error_after", c.error_after}});
+  }
   return json{{"run", r.run},
               {"steps", r.steps},
               {"last_step", r.last_step},
@@ -44,6 +51,8 @@ std::string ReportToJson(const TrainReport& r) {
                 {"time", r.savings.time},
                 {"flops", r.savings.flops},
                 {"bytes", r.savings.bytes}}},
+              {"calibration", calibration},
+              {"gradient_bytes", r.gradient_bytes},
               {"checkpoint", r.checkpoint},
               {"losses", r.losses},
               {"curve", curve}}

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "worker/gate/calibration.h"
 #include "worker/train/ledger.h"
 
 namespace sluice::train {
@@ -47,9 +48,11 @@ struct TrainReport {
   std::optional<double> accuracy_dense;
   std::optional<double> accuracy_gated;
   double eval_activation_rate = 1.0;
-  Savings savings;             // Of rank 0.
-  std::string checkpoint;      // Path of the last one.
-  std::vector<double> losses;  // Per step of this process; only the first 100,000.
+  Savings savings;                             // Of rank 0.
+  std::vector<gate::Calibration> calibration;  // Of the last one; empty if the run does none.
+  uint64_t gradient_bytes = 0;                 // That rank 0 put into collectives.
+  std::string checkpoint;                      // Path of the last one.
+  std::vector<double> losses;                  // Per step of this process; only the first 100,000.
   std::vector<CurvePoint> curve;
 
   bool operator==(const TrainReport&) const = default;

@@ -1,17 +1,21 @@
 #include "worker/train/setup.h"
 
+#include <algorithm>
 #include <filesystem>
+#include <set>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/log_line.h"
 #include "common/status.h"
+#include "worker/model/adapter_file.h"
 #include "worker/tensors/safetensors_file.h"
 
 namespace sluice::train {
 namespace {
 
 constexpr char kModelPrefix[] = "model.";
+constexpr char kAdapterPrefix[] = "adapter.";
 
 bool HoldsCheckpoint(const tensors::SafetensorsFile& file) {
   for (const std::string& name : file.names()) {
@@ -33,6 +37,34 @@ absl::Status LoadHead(const tensors::SafetensorsFile& file, GatedModel& model) {
     }
     const torch::NoGradGuard no_graph;
     torch::Tensor(parameter).copy_(value);
+  }
+  return absl::OkStatus();
+}
+
+// A checkpoint's adapters, into those of the model, which must be the same. A model without any
+// does not take a checkpoint that has some: it would be another model.
+absl::Status LoadCheckpointAdapters(const tensors::SafetensorsFile& file, GatedModel& model) {
+  const torch::NoGradGuard no_graph;
+  std::set<std::string> expected;
+  for (auto& [name, parameter] : model::NamedAdapters(model.vit())) {
+    expected.insert(kAdapterPrefix + name);
+    // A plain checkpoint is where adapters start.
+    if (!file.Contains(kAdapterPrefix + name)) continue;
+    SLUICE_ASSIGN_OR_RETURN(const tensors::TensorView view, file.Get(kAdapterPrefix + name));
+    SLUICE_ASSIGN_OR_RETURN(const torch::Tensor value, model::ToTensor(view));
+    if (value.sizes() != parameter.sizes()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("tensor '", kAdapterPrefix, name, "' is not of this model's shape"));
+    }
+    torch::Tensor(parameter).copy_(value);
+  }
+  for (const std::string& name : file.names()) {
+    if (absl::StartsWith(name, kAdapterPrefix) && expected.count(name) == 0) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("tensor '", name,
+                       "' belongs to an adapter that the options adapters.* do not name; "
+                       "`sluice-worker export --what merged` makes plain weights of both"));
+    }
   }
   return absl::OkStatus();
 }
@@ -76,21 +108,46 @@ absl::StatusOr<Assembly> Assemble(const config::TrainConfig& config, int64_t cla
   assembly.model = std::make_unique<GatedModel>(vit, config::ResolveGates(config.gate),
                                                 config.train.label_smoothing,
                                                 static_cast<uint64_t>(config.train.seed), device);
+  const model::AdapterConfig adapters = config::ResolveAdapters(config.adapters);
+  assembly.model->Attach(adapters,
+                         adapters.kind != model::AdapterKind::kNone && config.adapters.only);
   if (!config.model.init.empty()) {
     SLUICE_RETURN_IF_ERROR(
         LoadInitialWeights(config.model.init, config.model.replace_head, *assembly.model));
   }
+  if (!config.adapters.init.empty()) {
+    SLUICE_RETURN_IF_ERROR(LoadInitialAdapters(config.adapters.init, adapters,
+                                               config.model.replace_head, *assembly.model));
+  }
+  assembly.optimizer = MakeOptimizer(
+      *assembly.model,
+      {config.train.beta1, config.train.beta2, config.train.epsilon, config.train.weight_decay});
+  return assembly;
+}
+
+std::unique_ptr<AdamW> MakeOptimizer(const GatedModel& model, const AdamWOptions& options) {
   std::vector<torch::Tensor> parameters;
   std::vector<ParameterShape> shapes;
-  for (const auto& [name, parameter] : assembly.model->Parameters()) {
+  for (const auto& [name, parameter] : model.Parameters()) {
     parameters.push_back(parameter);
     shapes.push_back({name, parameter.sizes().vec()});
   }
-  const AdamWOptions options{config.train.beta1, config.train.beta2, config.train.epsilon,
-                             config.train.weight_decay};
-  assembly.optimizer =
-      std::make_unique<AdamW>(std::move(parameters), shapes, BuildGroups(vit, shapes), options);
-  return assembly;
+  return std::make_unique<AdamW>(std::move(parameters), shapes,
+                                 BuildGroups(model.vit()->config(), shapes), options);
+}
+
+absl::Status LoadInitialAdapters(const std::string& folder, const model::AdapterConfig& expected,
+                                 bool replace_head, GatedModel& model) {
+  SLUICE_ASSIGN_OR_RETURN(const model::AdapterConfig found, model::ReadAdapterConfig(folder));
+  model::AdapterConfig sorted = expected;  // As those of a file.
+  std::sort(sorted.targets.begin(), sorted.targets.end());
+  if (model::AdapterConfigToJson(found) != model::AdapterConfigToJson(sorted)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("adapters.init '", folder,
+                     "' holds other adapters than the options adapters.* say: it has ",
+                     model::AdapterConfigToJson(found)));
+  }
+  return model::LoadAdapters(folder, replace_head, model.vit());
 }
 
 absl::Status LoadInitialWeights(const std::string& path, bool replace_head, GatedModel& model) {
@@ -100,12 +157,34 @@ absl::Status LoadInitialWeights(const std::string& path, bool replace_head, Gate
   const model::LoadOptions options{is_checkpoint ? kModelPrefix : "", replace_head};
   SLUICE_RETURN_IF_ERROR(
       Annotate(model::LoadWeights(file, options, model.vit()), absl::StrCat("'", path, "'")));
-  return is_checkpoint ? LoadHead(file, model) : absl::OkStatus();
+  if (!is_checkpoint) return absl::OkStatus();
+  SLUICE_RETURN_IF_ERROR(
+      Annotate(LoadCheckpointAdapters(file, model), absl::StrCat("'", path, "'")));
+  SLUICE_ASSIGN_OR_RETURN(const checkpoint::TrainState state, checkpoint::LoadState(file, path));
+  SetTemperatures(state.temperatures, model);
+  return LoadHead(file, model);
+}
+
+void SetTemperatures(const std::map<std::string, double>& temperatures, GatedModel& model) {
+  for (GateAt& gate : model.settings().gates) {
+    const auto it = temperatures.find(absl::StrCat(gate.layer));
+    if (it != temperatures.end()) gate.temperature = it->second;
+  }
+}
+
+absl::Status SaveTrained(const config::TrainConfig& config, const GatedModel& model) {
+  const std::filesystem::path folder = config.run_folder;
+  SLUICE_RETURN_IF_ERROR(
+      model::SaveWeights((folder / "model.safetensors").string(), model.vit(), {{"format", "pt"}}));
+  if (config.adapters.kind == "none") return absl::OkStatus();
+  return model::SaveAdapters((folder / "adapters").string(),
+                             config::ResolveAdapters(config.adapters), model.vit());
 }
 
 checkpoint::TrainTensors CheckpointTensors(Assembly& assembly) {
   checkpoint::TrainTensors tensors;
   tensors.model = model::NamedParameters(assembly.model->vit());
+  tensors.adapters = model::NamedAdapters(assembly.model->vit());
   tensors.gate = assembly.model->HeadParameters();
   AdamW& optimizer = *assembly.optimizer;
   for (size_t i = 0; i < optimizer.shapes().size(); ++i) {
@@ -136,6 +215,7 @@ absl::StatusOr<std::optional<checkpoint::TrainState>> Restore(
     }
     optimizer.group_steps()[g] = it->second;
   }
+  SetTemperatures(state.temperatures, *assembly.model);
   return std::optional<checkpoint::TrainState>(std::move(state));
 }
 

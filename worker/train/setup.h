@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -30,8 +31,22 @@ struct Assembly {
 absl::StatusOr<Assembly> Assemble(const config::TrainConfig& config, int64_t classes,
                                   const torch::Device& device);
 
-// Loads weights (and, of a checkpoint, the head at the same gate layer) into `model`.
+// An optimizer of all of the model's trainable parameters.
+std::unique_ptr<AdamW> MakeOptimizer(const GatedModel& model, const AdamWOptions& options = {});
+
+// Loads weights (and, of a checkpoint, adapters, and heads at the same gate layers with their
+// temperatures) into `model`.
 absl::Status LoadInitialWeights(const std::string& path, bool replace_head, GatedModel& model);
+
+// Loads a folder of adapters, which must be those that `expected` describes.
+absl::Status LoadInitialAdapters(const std::string& folder, const model::AdapterConfig& expected,
+                                 bool replace_head, GatedModel& model);
+
+// Sets the temperatures of the gates at these layers.
+void SetTemperatures(const std::map<std::string, double>& temperatures, GatedModel& model);
+
+// Writes the weights to run.folder's model.safetensors, and adapters to its folder adapters.
+absl::Status SaveTrained(const config::TrainConfig& config, const GatedModel& model);
 
 // The tensors that a checkpoint of this assembly holds; they share memory with it.
 checkpoint::TrainTensors CheckpointTensors(Assembly& assembly);

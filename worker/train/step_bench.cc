@@ -8,6 +8,7 @@
 #include <numeric>
 
 #include "absl/strings/str_format.h"
+#include "common/median.h"
 #include "common/status.h"
 #include "worker/gate/flops.h"
 #include "worker/train/adamw.h"
@@ -21,11 +22,6 @@ namespace {
 
 constexpr int kWarmUpSteps = 2;
 constexpr uint64_t kBenchSeed = 1;
-
-double Middle(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
-}
 
 // What is timed: dense, or one mode at one rate.
 struct Variant {
@@ -78,14 +74,7 @@ class StepBench {
     model_ = std::make_unique<GatedModel>(
         vit_, variants_.empty() ? dense_.settings : variants_[0].settings, 0.0, kBenchSeed,
         torch::kCPU);
-    std::vector<torch::Tensor> parameters;
-    std::vector<ParameterShape> shapes;
-    for (const auto& [name, parameter] : model_->Parameters()) {
-      parameters.push_back(parameter);
-      shapes.push_back({name, parameter.sizes().vec()});
-    }
-    optimizer_ =
-        std::make_unique<AdamW>(parameters, shapes, BuildGroups(vit_, shapes), AdamWOptions());
+    optimizer_ = MakeOptimizer(*model_);
     batch_.images = torch::randn({config.batch, vit.channels, vit.image_size, vit.image_size});
     batch_.labels = torch::randint(0, vit.classes, {config.batch}, torch::kLong);
     batch_.ids.resize(config.batch);
@@ -105,7 +94,7 @@ class StepBench {
       decisions.push_back(gated.decision_seconds / gated.seconds);
       before = after;
     }
-    return Row(variant, Middle(seconds), Middle(ratios), Middle(decisions));
+    return Row(variant, Median(seconds), Median(ratios), Median(decisions));
   }
 
   Measured Step(const Variant& variant, MemoryMeter* meter = nullptr, int64_t* saved = nullptr) {

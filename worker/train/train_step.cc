@@ -22,17 +22,23 @@ std::unique_ptr<MemoryMeter> MeterFor(const ModelBatch& batch) {
   return batch.images.is_cpu() ? std::make_unique<MemoryMeter>() : nullptr;
 }
 
-// Counted arithmetic of the batch, gated over dense.
-double FlopsRatio(const GatedModel& model, const GateDecision& decision, const ModelBatch& batch) {
+// Counted arithmetic, gated over dense. `decision` is about `computed` of the batch's `images`; the
+// others were skipped.
+double FlopsRatio(const GatedModel& model, const FootprintGate& footprint,
+                  const GateDecision& decision, int64_t computed, int64_t images) {
   gate::StepShape shape;
-  shape.images = batch.images.size(0);
-  if (shape.images == 0 || decision.layers.empty()) return 1.0;
+  shape.images = images;
+  if (images == 0) return 1.0;
   const double dense = gate::StepFlops(model.vit()->config(), shape);
-  shape.mode = model.settings().mode;
-  for (size_t k = 0; k < decision.layers.size(); ++k) {
-    shape.layers.push_back(model.settings().gates[k].layer);
-    shape.open.push_back(static_cast<double>(decision.layers[k].tokens_open) /
-                         static_cast<double>(shape.images));
+  shape.images = computed;
+  footprint.Describe(shape);
+  if (!decision.layers.empty() && computed > 0) {
+    shape.mode = model.settings().mode;
+    for (size_t k = 0; k < decision.layers.size(); ++k) {
+      shape.layers.push_back(model.settings().gates[k].layer);
+      shape.open.push_back(static_cast<double>(decision.layers[k].tokens_open) /
+                           static_cast<double>(computed));
+    }
   }
   return gate::StepFlops(model.vit()->config(), shape) / dense;
 }
@@ -55,6 +61,8 @@ TrainStep::TrainStep(GatedModel* model, AdamW* optimizer, dist::Group* group,
       loader_(loader),
       options_(options),
       reducer_(*group, optimizer->parameters(), Names(optimizer->shapes())),
+      footprint_(options.footprint, model, optimizer, group, &reducer_, options.seed),
+      image_gate_(options.image_gate),
       exchange_(*group) {}
 
 void TrainStep::Count(const GateDecision& decision, const ModelBatch& batch,
@@ -75,12 +83,14 @@ void TrainStep::Count(const GateDecision& decision, const ModelBatch& batch,
 
 bool TrainStep::LedgerIsDue(int64_t step) const {
   const GateSettings& settings = model_->settings();
+  const bool tokens = settings.mode != Mode::kDense && !settings.shadow;
   return options_.ledger_every > 0 && step % options_.ledger_every == 0 &&
-         settings.mode != Mode::kDense && !settings.shadow;
+         (tokens || footprint_.decides());
 }
 
 absl::Status TrainStep::MeasureDense(const ModelBatch& batch, bool reduce) {
   const auto start = Clock::now();
+  footprint_.OpenAll();
   TrainPass pass;
   SLUICE_RETURN_IF_ERROR(dist::Guard("dense forward of the ledger", [&] {
     const std::unique_ptr<MemoryMeter> meter = MeterFor(batch);
@@ -90,8 +100,31 @@ absl::Status TrainStep::MeasureDense(const ModelBatch& batch, bool reduce) {
   SLUICE_RETURN_IF_ERROR(reducer_.Backward(pass.loss, reduce));
   ledger_->dense_seconds = SecondsSince(start);
   optimizer_->ZeroGradients();
+  footprint_.Apply();
   ledger_seconds_ = SecondsSince(start);
   return absl::OkStatus();
+}
+
+TrainPass TrainStep::Forward(const ModelBatch& batch, dist::ControlInput& input, Counters& counters,
+                             LedgerEntry* ledger, const std::function<void()>& decided) {
+  const auto images = static_cast<int64_t>(batch.ids.size());
+  std::vector<int64_t> positions = image_gate_.ToCompute(batch);
+  const auto computed = static_cast<int64_t>(positions.size());
+  // While the gates stand open, all images are looked at.
+  const bool whole = computed == images || model_->settings().opening > 0.0;
+  const ModelBatch part = whole ? batch : TakeImages(batch, positions);
+  return model_->TrainForward(part, [&](const GateDecision& decision) {
+    image_gate_.Note(part, decision.image_scores);
+    if (ledger != nullptr) {
+      ledger->flops_ratio =
+          FlopsRatio(*model_, footprint_, decision, whole ? images : computed, images);
+    }
+    Count(whole ? decision
+                : SpreadDecision(decision, positions, images, model_->vit()->config().patches(),
+                                 model_->settings().gates.size()),
+          batch, input, counters);
+    decided();
+  });
 }
 
 absl::Status TrainStep::RunMicroStep(int64_t step, int64_t micro, dist::ControlInput& input,
@@ -103,14 +136,13 @@ absl::Status TrainStep::RunMicroStep(int64_t step, int64_t micro, dist::ControlI
       ToModelBatch(loaded, {options_.seed, draw}, model_->vit()->pos_embed.options());
   // The first micro-step is the one that is measured: no gradient stands yet.
   LedgerEntry* const ledger = ledger_ && micro == 0 ? &*ledger_ : nullptr;
+  if (micro == 0) SLUICE_RETURN_IF_ERROR(footprint_.Prepare(step, batch.images));
   if (ledger != nullptr) SLUICE_RETURN_IF_ERROR(MeasureDense(batch, is_last));
   const auto start = Clock::now();
   TrainPass pass;
   SLUICE_RETURN_IF_ERROR(dist::Guard("forward", [&] {
     const std::unique_ptr<MemoryMeter> meter = ledger != nullptr ? MeterFor(batch) : nullptr;
-    pass = model_->TrainForward(batch, [&](const GateDecision& decision) {
-      Count(decision, batch, input, counters);
-      if (ledger != nullptr) ledger->flops_ratio = FlopsRatio(*model_, decision, batch);
+    pass = Forward(batch, input, counters, ledger, [&] {
       if (is_last) exchange_.Start(input);
     });
     if (meter != nullptr) ledger->gated_bytes = meter->held();
@@ -124,8 +156,8 @@ absl::Status TrainStep::RunMicroStep(int64_t step, int64_t micro, dist::ControlI
 }
 
 absl::Status TrainStep::Update(int64_t step, StepOutcome& outcome) {
-  if (outcome.control.images_open == 0)
-    return absl::OkStatus();  // Nothing changes; the schedule goes on.
+  // Nothing changes then; the schedule goes on.
+  if (outcome.control.images_open == 0 || footprint_.closes_all()) return absl::OkStatus();
   const double image_scale = 1.0 / static_cast<double>(outcome.control.images_open);
   const double norm = optimizer_->ImageGradientNorm(image_scale);
   outcome.gradient_norm = norm;
@@ -148,6 +180,7 @@ absl::Status TrainStep::Update(int64_t step, StepOutcome& outcome) {
     for (const GroupScale& scale : agreement_->in_force()->group_scales)
       scales.update_scales[scale.group] = scale.scale;
   }
+  scales.may_change = footprint_.may_change();
   optimizer_->Step(scales);
   outcome.updated = true;
   return absl::OkStatus();
@@ -167,6 +200,7 @@ absl::StatusOr<StepOutcome> TrainStep::Run(int64_t step, const dist::ControlInpu
   for (int64_t micro = 0; micro < options_.accumulate; ++micro) {
     SLUICE_RETURN_IF_ERROR(RunMicroStep(step, micro, input, counters));
   }
+  SLUICE_RETURN_IF_ERROR(image_gate_.Exchange(*group_, options_.most_images * options_.accumulate));
   StepOutcome outcome;
   SLUICE_ASSIGN_OR_RETURN(outcome.control, exchange_.Finish());
   outcome.learning_rate = options_.schedule.At(step);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 
 #include "common/counters.h"
@@ -10,7 +11,9 @@
 #include "worker/dist/grad_reducer.h"
 #include "worker/torch.h"
 #include "worker/train/adamw.h"
+#include "worker/train/footprint_gate.h"
 #include "worker/train/gated_model.h"
+#include "worker/train/image_gate.h"
 #include "worker/train/ledger.h"
 #include "worker/train/schedule.h"
 
@@ -22,6 +25,9 @@ struct StepOptions {
   double head_lr = 1.0;  // Factor on the learning rate of the uncertainty head.
   uint64_t seed = 0;
   LearningRateSchedule schedule;
+  gate::FootprintSettings footprint;
+  ImageGateOptions image_gate;
+  int64_t most_images = 0;   // Of a rank's share of a micro-step.
   int64_t ledger_every = 0;  // Steps between measurements of what the gates save; 0: none.
 };
 
@@ -52,12 +58,20 @@ class TrainStep {
   absl::StatusOr<StepOutcome> Run(int64_t step, const dist::ControlInput& wishes,
                                   Counters& counters);
 
+  FootprintGate& footprint() { return footprint_; }
+  ImageGate& image_gate() { return image_gate_; }
+  // Bytes of gradients that this rank put into collectives so far.
+  uint64_t bytes_sent() const { return reducer_.bytes_sent(); }
+
  private:
   // Forward and backward of a micro-step; the last one exchanges sums.
   absl::Status RunMicroStep(int64_t step, int64_t micro, dist::ControlInput& input,
                             Counters& counters);
   void Count(const GateDecision& decision, const ModelBatch& batch, dist::ControlInput& input,
              Counters& counters);
+  // Forward of the images that are not skipped by their cached score; counts the whole batch.
+  TrainPass Forward(const ModelBatch& batch, dist::ControlInput& input, Counters& counters,
+                    LedgerEntry* ledger, const std::function<void()>& decided);
   // A dense forward and backward of the batch, whose gradients are thrown away.
   absl::Status MeasureDense(const ModelBatch& batch, bool reduce);
   bool LedgerIsDue(int64_t step) const;
@@ -70,6 +84,8 @@ class TrainStep {
   data::Loader* loader_;
   StepOptions options_;
   dist::GradReducer reducer_;
+  FootprintGate footprint_;
+  ImageGate image_gate_;
   dist::ControlExchange exchange_;
   double loss_sum_ = 0.0;
   double correct_ = 0.0;

@@ -6,23 +6,21 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "common/log_line.h"
+#include "common/median.h"
 #include "common/status.h"
-#include "worker/data/sampler.h"
 #include "worker/dist/fault.h"
+#include "worker/train/calibrate.h"
 #include "worker/train/clock.h"
 #include "worker/train/evaluate.h"
+#include "worker/train/step_setup.h"
 #include "worker/train/work_done.h"
 
 namespace sluice::train {
 namespace {
 
 constexpr size_t kMostLosses = 100'000;
-
-double Median(std::vector<double> values) {
-  if (values.empty()) return 0.0;
-  std::nth_element(values.begin(), values.begin() + values.size() / 2, values.end());
-  return values[values.size() / 2];
-}
+// Enough for a temperature, and a small part of an evaluation.
+constexpr int64_t kCalibrationImages = 512;
 
 }  // namespace
 
@@ -46,42 +44,16 @@ Trainer::Trainer(const TrainerParts& parts, checkpoint::TrainState state)
   }
   opening_ = {config.gate.anneal_steps, config.gate.grow_steps, config.train.steps};
   eval_pipeline_ = config::ResolvePipeline(config, false).value();
-  loader_ = MakeLoader();
-  step_ =
-      std::make_unique<TrainStep>(parts_.assembly->model.get(), parts_.assembly->optimizer.get(),
-                                  parts_.group, parts_.agreement, loader_.get(), MakeStepOptions());
+  loader_ = MakeTrainLoader(config, *parts_.datasets, *parts_.group, state_.step);
+  step_ = std::make_unique<TrainStep>(
+      parts_.assembly->model.get(), parts_.assembly->optimizer.get(), parts_.group,
+      parts_.agreement, loader_.get(), MakeStepOptions(config, parts_.group->size()));
+  for (const gate::CachedScore& score : state_.image_scores)
+    step_->image_gate().cache().Store(score);
   report_.run = config.run;
   first_step_ = static_cast<int64_t>(state_.step) + 1;
+  step_->footprint().Restore(state_.head_entropies, first_step_);
   if (parts_.agreement->in_force()) ApplyDirective(*parts_.agreement->in_force());
-}
-
-std::unique_ptr<data::Loader> Trainer::MakeLoader() const {
-  const config::TrainConfig& config = *parts_.config;
-  auto sampler = std::make_shared<data::Sampler>(
-      static_cast<uint64_t>(config.train.seed), parts_.datasets->train->size(), config.train.batch);
-  data::LoaderOptions options;
-  options.threads = static_cast<int>(config.data.threads);
-  options.prefetch = static_cast<int>(config.data.prefetch);
-  options.first_step = static_cast<int64_t>(state_.step) * config.train.accumulate;
-  options.end_step = config.train.steps * config.train.accumulate;
-  const int rank = parts_.group->rank(), size = parts_.group->size();
-  const auto plan = [sampler, rank, size](int64_t step) {
-    return data::BatchPlan{sampler->EpochOf(step), sampler->RankBatch(step, rank, size)};
-  };
-  return std::make_unique<data::Loader>(
-      parts_.datasets->train, config::ResolvePipeline(config, true).value(), plan, options);
-}
-
-StepOptions Trainer::MakeStepOptions() const {
-  const config::OptimConfig& train = parts_.config->train;
-  StepOptions options;
-  options.accumulate = train.accumulate;
-  options.clip = train.clip;
-  options.head_lr = parts_.config->gate.head_lr;
-  options.seed = static_cast<uint64_t>(train.seed);
-  options.ledger_every = parts_.config->gate.ledger_every;
-  options.schedule = {train.lr, train.min_lr_ratio, train.warmup_steps, train.steps};
-  return options;
 }
 
 void Trainer::ApplyDirective(const Directive& directive) {
@@ -97,6 +69,12 @@ void Trainer::ApplyDirective(const Directive& directive) {
   report_.directive_version = directive.version;
 }
 
+double Trainer::RateInForce(size_t gate) const {
+  const gate::Policy& policy = parts_.assembly->model->settings().gates[gate].policy;
+  // A threshold's rate is the sidecar's aim; here it is what the configuration asked for.
+  return policy.kind == gate::PolicyKind::kThreshold ? parts_.config->gate.rate(gate) : policy.rate;
+}
+
 void Trainer::Publish(int64_t step, const StepOutcome& outcome, double seconds) {
   counters_.step.Add(static_cast<uint64_t>(seconds * 1e6));
   const GateSettings& settings = parts_.assembly->model->settings();
@@ -105,7 +83,7 @@ void Trainer::Publish(int64_t step, const StepOutcome& outcome, double seconds) 
   snapshot.counters = counters_;
   for (uint32_t k = 0; k < counters_.layer_count; ++k) {
     snapshot.layers[k] = {counters_.layers[k].layer, settings.gates[k].policy.threshold,
-                          parts_.config->gate.rate(k)};
+                          RateInForce(k)};
   }
   snapshot.directive_version = parts_.agreement->version();
   snapshot.loss = outcome.loss;
@@ -188,27 +166,39 @@ absl::Status Trainer::RunStep(int64_t step) {
   return absl::OkStatus();
 }
 
+absl::Status Trainer::CalibrateNow() {
+  const config::TrainConfig& config = *parts_.config;
+  if (!config.gate.calibrate) return absl::OkStatus();
+  GatedModel& model = *parts_.assembly->model;
+  SLUICE_ASSIGN_OR_RETURN(report_.calibration,
+                          CalibrateHeads(model, parts_.datasets->eval, eval_pipeline_,
+                                         *parts_.group, kCalibrationImages, config.eval_batch));
+  for (const gate::Calibration& c : report_.calibration) {
+    state_.temperatures[absl::StrCat(c.layer)] = c.temperature;
+    LogInfo(absl::StrFormat("gate %d: temperature %.2f, expected calibration error %.4f, was %.4f",
+                            c.layer, c.temperature, c.error_after, c.error_before));
+  }
+  SetTemperatures(state_.temperatures, model);
+  return absl::OkStatus();
+}
+
 absl::Status Trainer::EvaluateNow(int64_t step) {
   const config::TrainConfig& config = *parts_.config;
   const service::Phase phase = parts_.board->Status().phase;
   const bool ends = phase == service::Phase::kDraining;
   if (!ends) parts_.board->SetPhase(service::Phase::kEvaluating);
+  SLUICE_ASSIGN_OR_RETURN(
+      const Evaluations found,
+      EvaluateModes(*parts_.assembly->model, parts_.datasets->eval, eval_pipeline_, *parts_.group,
+                    config.eval_batch, config.eval_mode, static_cast<uint64_t>(config.train.seed),
+                    absl::StrCat("step ", step, ": "), &counters_.inference));
   CurvePoint point;
   point.step = step;
   point.seconds = state_.train_seconds;
-  for (const bool gated : {false, true}) {
-    if (config.eval_mode != "both" && gated != (config.eval_mode == "gated")) continue;
-    SLUICE_ASSIGN_OR_RETURN(
-        const Evaluation result,
-        Evaluate(*parts_.assembly->model, parts_.datasets->eval, eval_pipeline_, *parts_.group,
-                 config.eval_batch, gated, static_cast<uint64_t>(config.train.seed),
-                 &counters_.inference));
-    (gated ? point.accuracy_gated : point.accuracy_dense) = result.accuracy;
-    if (gated) report_.eval_activation_rate = result.activation_rate;
-    LogInfo(absl::StrCat("step ", step, ": accuracy ",
-                         absl::StrFormat("%.2f", 100 * result.accuracy), " % (",
-                         gated ? "gated" : "dense", " evaluation, ", result.images,
-                         " images, loss ", absl::StrFormat("%.4f", result.loss), ")"));
+  if (found.dense) point.accuracy_dense = found.dense->accuracy;
+  if (found.gated) {
+    point.accuracy_gated = found.gated->accuracy;
+    report_.eval_activation_rate = found.gated->activation_rate;
   }
   report_.accuracy_dense = point.accuracy_dense;
   report_.accuracy_gated = point.accuracy_gated;
@@ -231,6 +221,8 @@ absl::Status Trainer::Checkpoint(int64_t step) {
   state_.in_force = parts_.agreement->in_force();
   state_.agreed_next = parts_.agreement->agreed_next();
   state_.decision_position = static_cast<uint64_t>(step) + (state_.agreed_next ? 1 : 0);
+  state_.head_entropies = step_->footprint().entropies();
+  state_.image_scores = step_->image_gate().cache().All();
   const AdamW& optimizer = *parts_.assembly->optimizer;
   for (size_t g = 0; g < optimizer.groups().size(); ++g) {
     state_.group_steps[optimizer.groups()[g].name] = parts_.assembly->optimizer->group_steps()[g];
@@ -266,6 +258,9 @@ absl::Status Trainer::RunSteps() {
   }
   for (int64_t step = first_step_; step <= config.train.steps && !stop_; ++step) {
     SLUICE_RETURN_IF_ERROR(RunStep(step));
+    // Also where the run is stopped: an undisturbed one would go on with it.
+    if (is_due(step, config.eval_every) || step == config.train.steps)
+      SLUICE_RETURN_IF_ERROR(CalibrateNow());
     const bool ends = stop_ || step == config.train.steps;
     if (is_due(step, config.eval_every) && !ends) SLUICE_RETURN_IF_ERROR(EvaluateNow(step));
     if (is_due(step, config.checkpoint_every)) SLUICE_RETURN_IF_ERROR(Checkpoint(step));
@@ -290,6 +285,7 @@ absl::StatusOr<TrainReport> Trainer::Run() {
   report_.activation_rate =
       tokens_ > 0 ? static_cast<double>(tokens_open_) / static_cast<double>(tokens_) : 1.0;
   report_.directive_version = parts_.agreement->version();
+  report_.gradient_bytes = step_->bytes_sent();
   report_.savings = Summarise(ledger_, time_saved_);
   return report_;
 }

@@ -49,10 +49,12 @@ class Trainer {
   void PublishEvaluation();
   void ShowProgress(int64_t step, const StepOutcome& outcome);
   absl::Status EvaluateNow(int64_t step);
+  // Fits the uncertainty heads' temperatures, if the run does.
+  absl::Status CalibrateNow();
+  // The rate that a gate is told to keep.
+  double RateInForce(size_t gate) const;
   absl::Status Checkpoint(int64_t step);
   std::string NewestCheckpoint() const;
-  std::unique_ptr<data::Loader> MakeLoader() const;
-  StepOptions MakeStepOptions() const;
 
   TrainerParts parts_;
   checkpoint::TrainState state_;

@@ -2,15 +2,15 @@
 
 #include <gtest/gtest.h>
 
-#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
 #include "sluice/v1/runs.grpc.pb.h"
+#include "tests/common/temporary_folder.h"
+#include "tests/common/wait_until.h"
 #include "tests/sidecar/ctl/from_json.h"
 #include "tests/sidecar/ctl/program.h"
 #include "tests/sidecar/testing/fakes.h"
@@ -53,14 +53,12 @@ class LiveSidecar : public ::testing::Test {
     const auto runs = Runs();
     v1::GetRunRequest request;
     request.set_run(run);
-    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
-    while (std::chrono::steady_clock::now() < end) {
+    EXPECT_TRUE(WaitUntil([&] {
       grpc::ClientContext context;
       v1::GetRunResponse response;
-      if (runs->GetRun(&context, request, &response).ok() && shown(response.state())) return;
-      std::this_thread::sleep_for(std::chrono::milliseconds(2));
-    }
-    ADD_FAILURE() << "run " << run << " was not shown as expected";
+      return runs->GetRun(&context, request, &response).ok() && shown(response.state());
+    })) << "run "
+        << run << " was not shown as expected";
   }
   std::vector<std::string> With(std::vector<std::string> arguments) const {
     arguments.insert(arguments.end(), {"--sidecar", sidecar_.grpc()});
@@ -74,7 +72,7 @@ class LiveSidecar : public ::testing::Test {
         grpc::CreateChannel(sidecar_.grpc(), grpc::InsecureChannelCredentials()));
   }
 
-  sidecar::testing::TemporaryFolder folder_;
+  TemporaryFolder folder_;
   SidecarProcess sidecar_{folder_.path() + "/state"};
 };
 

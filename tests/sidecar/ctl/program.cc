@@ -10,8 +10,9 @@
 
 #include <chrono>
 #include <cstring>
-#include <thread>
 #include <utility>
+
+#include "tests/common/wait_until.h"
 
 extern char** environ;
 
@@ -21,7 +22,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::seconds kPatience{30};
-constexpr std::chrono::milliseconds kPoll{5};
 
 std::vector<std::string> Environment(std::vector<std::string> variables) {
   for (char** one = environ; *one != nullptr; ++one) {
@@ -57,6 +57,9 @@ Program::Program(std::vector<std::string> arguments, std::vector<std::string> va
   int err[2];
   EXPECT_EQ(::pipe2(out, O_CLOEXEC), 0);
   EXPECT_EQ(::pipe2(err, O_CLOEXEC), 0);
+  out_ = FileDescriptor(out[0]);
+  err_ = FileDescriptor(err[0]);
+  const FileDescriptor out_end(out[1]), err_end(err[1]);
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   if (out_file.empty()) {
@@ -71,10 +74,6 @@ Program::Program(std::vector<std::string> arguments, std::vector<std::string> va
             0)
       << arguments[0];
   posix_spawn_file_actions_destroy(&actions);
-  ::close(out[1]);
-  ::close(err[1]);
-  out_ = out[0];
-  err_ = err[0];
 }
 
 Program::~Program() {
@@ -82,8 +81,6 @@ Program::~Program() {
     ::kill(pid_, SIGKILL);
     ::waitpid(pid_, nullptr, 0);
   }
-  StopReading();
-  ::close(err_);
 }
 
 std::optional<std::string> Program::ReadLine() {
@@ -95,14 +92,11 @@ std::optional<std::string> Program::ReadLine() {
       read_.erase(0, newline + 1);
       return line;
     }
-    if (!ReadSome(out_, end, &read_)) return std::nullopt;
+    if (!ReadSome(out_.get(), end, &read_)) return std::nullopt;
   }
 }
 
-void Program::StopReading() {
-  if (out_ >= 0) ::close(out_);
-  out_ = -1;
-}
+void Program::StopReading() { out_.Close(); }
 
 void Program::Signal(int signal) const {
   if (pid_ > 0) ::kill(pid_, signal);
@@ -112,18 +106,18 @@ Finished Program::Wait() {
   Finished result;
   const auto end = Clock::now() + kPatience;
   // Outputs are short, so a pipe holds what is not read yet.
-  while (out_ >= 0 && ReadSome(out_, end, &read_)) {
+  while (out_.is_open() && ReadSome(out_.get(), end, &read_)) {
   }
-  while (ReadSome(err_, end, &result.err)) {
+  while (ReadSome(err_.get(), end, &result.err)) {
   }
   result.out = std::exchange(read_, "");
-  for (int status = 0; Clock::now() < end; std::this_thread::sleep_for(kPoll)) {
-    if (::waitpid(pid_, &status, WNOHANG) != pid_) continue;
-    pid_ = -1;
-    result.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  int status = 0;
+  if (!WaitUntil([&] { return ::waitpid(pid_, &status, WNOHANG) == pid_; }, end - Clock::now())) {
+    ADD_FAILURE() << "did not end; said '" << result.err << "'";
     return result;
   }
-  ADD_FAILURE() << "did not end; said '" << result.err << "'";
+  pid_ = -1;
+  result.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
   return result;
 }
 

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "common/file_descriptor.h"
+
 namespace sluice::ctl {
 
 // A program that ran to its end.
@@ -38,8 +40,8 @@ class Program {
 
  private:
   pid_t pid_ = -1;
-  int out_ = -1;
-  int err_ = -1;
+  FileDescriptor out_;
+  FileDescriptor err_;
   std::string read_;
 };
 

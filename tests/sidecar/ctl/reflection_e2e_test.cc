@@ -57,7 +57,7 @@ Reflected ListServices(const std::string& address) {
 }
 
 TEST(SidecarReflection, IsOfferedWhenAskedFor) {
-  const sidecar::testing::TemporaryFolder folder;
+  const TemporaryFolder folder;
   const sidecar::testing::SidecarProcess sidecar(folder.path() + "/state", {"--grpc.reflection"});
   const Reflected reflected = ListServices(sidecar.grpc());
   EXPECT_TRUE(reflected.status.ok()) << reflected.status.error_message();
@@ -66,7 +66,7 @@ TEST(SidecarReflection, IsOfferedWhenAskedFor) {
 }
 
 TEST(SidecarReflection, IsOffByDefault) {
-  const sidecar::testing::TemporaryFolder folder;
+  const TemporaryFolder folder;
   const sidecar::testing::SidecarProcess sidecar(folder.path() + "/state");
   const Reflected reflected = ListServices(sidecar.grpc());
   EXPECT_EQ(reflected.status.error_code(), grpc::StatusCode::UNIMPLEMENTED);

@@ -37,7 +37,7 @@ class BadStart : public ::testing::Test {
     return ended.error;
   }
 
-  const sluice::TemporaryFolder folder_;
+  const TemporaryFolder folder_;
   const std::string state_ = folder_.Path("state");
   const std::string ports_ = folder_.Path("ports");
 };

@@ -7,9 +7,10 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "tests/common/temporary_folder.h"
+#include "tests/common/wait_until.h"
 #include "tests/sidecar/testing/http_client.h"
 #include "tests/sidecar/testing/rank_client.h"
-#include "tests/sidecar/testing/temporary_folder.h"
 
 namespace sluice::sidecar {
 namespace {
@@ -28,16 +29,11 @@ class DaemonTest : public ::testing::Test {
     grpc_ = ports.at("grpc");
     http_ = ports.at("http");
   }
-  // Polls /readyz for at most ten seconds.
   bool ReadyBecomes(int status) {
-    for (const auto end = Clock::now() + std::chrono::seconds(10); Clock::now() < end;) {
-      if (HttpStatus(http_, "/readyz") == status) return true;
-      std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    }
-    return false;
+    return WaitUntil([&] { return HttpStatus(http_, "/readyz") == status; });
   }
 
-  testing::TemporaryFolder folder_;
+  TemporaryFolder folder_;
   DaemonOptions options_;
   std::unique_ptr<Daemon> daemon_;
   std::string grpc_;

@@ -23,7 +23,7 @@ class PrintConfig : public ::testing::Test {
     return ended.out;
   }
 
-  const sluice::TemporaryFolder folder_;
+  const TemporaryFolder folder_;
 };
 
 TEST_F(PrintConfig, ShowsTheValuesInForceWhereverTheyCameFrom) {

@@ -4,8 +4,9 @@
 
 #include <future>
 
+#include "tests/common/temporary_folder.h"
+#include "tests/common/wait_until.h"
 #include "tests/sidecar/testing/fakes.h"
-#include "tests/sidecar/testing/temporary_folder.h"
 
 namespace sluice::sidecar {
 namespace {
@@ -61,12 +62,10 @@ class WriterTest : public ::testing::Test {
     }
   }
   bool WaitUntilNotWritable() {
-    const auto end = std::chrono::steady_clock::now() + kWriterPatience;
-    while (writer_.writable() && std::chrono::steady_clock::now() < end) std::this_thread::yield();
-    return !writer_.writable();
+    return WaitUntil([this] { return !writer_.writable(); }, kWriterPatience);
   }
 
-  testing::TemporaryFolder folder_;
+  TemporaryFolder folder_;
   CommandQueue queue_{100};
   ViewHub hub_;
   std::shared_ptr<LookingSink> sink_;
@@ -115,7 +114,7 @@ TEST_F(WriterTest, StoppedWhileCommitsFailItGivesUpAndSaysSo) {
 
 // Nobody says anything any more: the round that finds no command raises the alert.
 TEST(WriterAtRest, AnAlertThatOnlyTimeRaisesIsPublished) {
-  testing::TemporaryFolder folder;
+  TemporaryFolder folder;
   CommandQueue queue(100);
   ViewHub hub;
   PolicyOptions options;
@@ -125,13 +124,11 @@ TEST(WriterAtRest, AnAlertThatOnlyTimeRaisesIsPublished) {
   const auto sink = std::make_shared<testing::FakeSink>();
   queue.PushAlways(StreamMessage{sink, {{"r", 0, 0, 0, 1, 0}, HelloOf("i", 1)}});
   queue.PushAlways(StreamClosed{sink});
-  const auto end = std::chrono::steady_clock::now() + kWriterPatience;
   const auto fires = [&hub] {
     const auto run = hub.Get()->Find("r");
     return run != nullptr && !run->record.alerts.firing.empty();
   };
-  while (!fires() && std::chrono::steady_clock::now() < end) std::this_thread::yield();
-  ASSERT_TRUE(fires());
+  ASSERT_TRUE(WaitUntil(fires, kWriterPatience));
   EXPECT_EQ(hub.Get()->Find("r")->record.alerts.firing[0].name, "lost_rank");
 }
 

@@ -9,6 +9,7 @@
 
 #include "absl/synchronization/notification.h"
 #include "absl/time/time.h"
+#include "tests/common/wait_until.h"
 #include "tests/sidecar/testing/http_client.h"
 
 namespace sluice::sidecar {
@@ -34,7 +35,7 @@ class Draining : public ::testing::Test {
   }
   ~Draining() override {
     server_.EndConnections();
-    while (!server_.is_running()) std::this_thread::yield();
+    EXPECT_TRUE(WaitUntil([this] { return server_.is_running(); }));
     server_.stop();
     thread_.join();
   }

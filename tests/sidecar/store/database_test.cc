@@ -5,7 +5,7 @@
 
 #include <cmath>
 
-#include "tests/sidecar/testing/temporary_folder.h"
+#include "tests/common/temporary_folder.h"
 
 namespace sluice::sidecar {
 namespace {
@@ -13,7 +13,7 @@ namespace {
 using ::testing::HasSubstr;
 
 TEST(Database, ValuesComeBackExactly) {
-  testing::TemporaryFolder folder;
+  TemporaryFolder folder;
   Database database = *Database::Open(folder.path() + "/db");
   ASSERT_TRUE(database.Execute("CREATE TABLE t(a TEXT, b INTEGER, c REAL, d BLOB)").ok());
   const std::string bytes("a\0'\xff", 4);
@@ -39,7 +39,7 @@ TEST(Database, ValuesComeBackExactly) {
 }
 
 TEST(Database, ErrorsNameTheFileAndWhatWasTried) {
-  testing::TemporaryFolder folder;
+  TemporaryFolder folder;
   const std::string path = folder.path() + "/none/db";
   EXPECT_THAT(std::string(Database::Open(path).status().message()), HasSubstr(path));
   Database database = *Database::Open(folder.path() + "/db");

@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "common/file.h"
-#include "tests/sidecar/testing/temporary_folder.h"
+#include "tests/common/temporary_folder.h"
 
 namespace sluice::sidecar {
 namespace {
@@ -21,7 +21,7 @@ class Schema : public ::testing::Test {
     ASSERT_TRUE(Database::Open(file_)->Execute(sql).ok()) << sql;
   }
 
-  testing::TemporaryFolder folder_;
+  TemporaryFolder folder_;
   const std::string file_ = folder_.path() + "/sluice.db";
 };
 

@@ -3,8 +3,8 @@
 #include <gtest/gtest.h>
 
 #include "sidecar/store/schema.h"
+#include "tests/common/temporary_folder.h"
 #include "tests/sidecar/testing/fakes.h"
-#include "tests/sidecar/testing/temporary_folder.h"
 
 namespace sluice::sidecar {
 namespace {
@@ -17,7 +17,7 @@ class Writes : public ::testing::Test {
   }
   std::string Value(const std::string& sql) { return *database_.Value(sql); }
 
-  testing::TemporaryFolder folder_;
+  TemporaryFolder folder_;
   Database database_;
   std::optional<WriteStatements> write_;
 };

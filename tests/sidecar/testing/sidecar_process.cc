@@ -9,9 +9,9 @@
 #include <chrono>
 #include <filesystem>
 #include <nlohmann/json.hpp>
-#include <thread>
 
 #include "common/file.h"
+#include "tests/common/wait_until.h"
 
 extern char** environ;
 
@@ -19,21 +19,13 @@ namespace sluice::sidecar::testing {
 namespace {
 
 constexpr std::chrono::seconds kPatience{10};
-constexpr std::chrono::milliseconds kPoll{10};
-
-using Clock = std::chrono::steady_clock;
 
 }  // namespace
 
 int WaitForExit(pid_t pid) {
-  for (const auto end = Clock::now() + kPatience; Clock::now() < end;) {
-    int status = 0;
-    if (::waitpid(pid, &status, WNOHANG) == pid) {
-      return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-    }
-    std::this_thread::sleep_for(kPoll);
-  }
-  return -1;
+  int status = 0;
+  if (!WaitUntil([&] { return ::waitpid(pid, &status, WNOHANG) == pid; }, kPatience)) return -1;
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
 pid_t Spawn(const std::vector<std::string>& arguments, const std::string& error_file) {
@@ -58,18 +50,14 @@ SidecarProcess::SidecarProcess(const std::string& state, std::vector<std::string
                                         "--state",  state,         "--json", ports};
   arguments.insert(arguments.end(), more.begin(), more.end());
   pid_ = Spawn(arguments, state + ".log");
-  for (const auto end = Clock::now() + kPatience; Clock::now() < end;) {
-    const auto line = ReadFile(ports);
-    if (line.ok()) {
-      const auto parsed = nlohmann::json::parse(*line);
-      grpc_ = parsed.at("grpc");
-      http_ = parsed.at("http");
-      EXPECT_EQ(parsed.at("pid"), pid_);
-      return;
-    }
-    std::this_thread::sleep_for(kPoll);
+  if (!WaitUntil([&] { return ReadFile(ports).ok(); }, kPatience)) {
+    ADD_FAILURE() << "no port line; log: " << ReadFile(state + ".log").value_or("");
+    return;
   }
-  ADD_FAILURE() << "no port line; log: " << ReadFile(state + ".log").value_or("");
+  const auto parsed = nlohmann::json::parse(*ReadFile(ports));
+  grpc_ = parsed.at("grpc");
+  http_ = parsed.at("http");
+  EXPECT_EQ(parsed.at("pid"), pid_);
 }
 
 SidecarProcess::~SidecarProcess() {
@@ -91,11 +79,12 @@ int SidecarProcess::Terminate() {
 
 std::string WaitForMetric(const std::string& address, const std::string& text) {
   std::string metrics;
-  for (const auto end = Clock::now() + kPatience; Clock::now() < end;) {
-    metrics = HttpGet(address, "/metrics");
-    if (metrics.find(text) != std::string::npos) break;
-    std::this_thread::sleep_for(kPoll);
-  }
+  WaitUntil(
+      [&] {
+        metrics = HttpGet(address, "/metrics");
+        return metrics.find(text) != std::string::npos;
+      },
+      kPatience);
   return metrics;
 }
 

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "tests/common/temporary_folder.h"
 #include "tests/sidecar/testing/http_client.h"
-#include "tests/sidecar/testing/temporary_folder.h"
 
 namespace sluice::sidecar::testing {
 

@@ -82,6 +82,7 @@ TEST_F(CheckpointTest, EverythingComesBackBitForBit) {
   const auto back = LoadState(file, Path());
   ASSERT_TRUE(back.ok()) << back.status();
   testing::ExpectSameButCounters(*back, state);
+  EXPECT_EQ(back->image_scores, state.image_scores);
   EXPECT_EQ(back->counters, state.counters);
   const TrainTensors loaded = MakeTensors(9);
   ASSERT_TRUE(LoadTensors(file, loaded).ok());
@@ -94,10 +95,26 @@ TEST_F(CheckpointTest, EverythingComesBackBitForBit) {
 TEST_F(CheckpointTest, TensorsHaveTheNamesOfTheirRoles) {
   ASSERT_TRUE(SaveCheckpoint(Path(), testing::MakeState(), MakeTensors(1)).ok());
   EXPECT_EQ(Open(Path()).names(),
-            (std::vector<std::string>{"counters", "gate.2.head.weight", "model.head.bias",
-                                      "model.head.weight", "optimizer.m.head.bias",
-                                      "optimizer.m.head.weight", "optimizer.v.head.bias",
-                                      "optimizer.v.head.weight"}));
+            (std::vector<std::string>{"counters", "gate.2.head.weight", "image_scores",
+                                      "model.head.bias", "model.head.weight",
+                                      "optimizer.m.head.bias", "optimizer.m.head.weight",
+                                      "optimizer.v.head.bias", "optimizer.v.head.weight"}));
+}
+
+TEST_F(CheckpointTest, ImageScoresOfAnotherShapeAreRefusedByName) {
+  tensors::NamedTensor scores{"image_scores", tensors::DType::kI64, {1, 2}, ""};
+  const std::string bytes(16, '\0');
+  scores.data = bytes;
+  TrainState state = testing::MakeState();
+  state.image_scores.clear();
+  std::vector<torch::Tensor> storage;
+  const torch::Tensor counters =
+      torch::zeros({1, static_cast<int64_t>(sizeof(Counters))}, torch::kByte);
+  auto all = model::ToFileTensors({{"counters", counters}}, &storage);
+  all.push_back(scores);
+  ASSERT_TRUE(tensors::WriteSafetensors(Path(), all, {{"sluice_state", StateToJson(state)}}).ok());
+  EXPECT_TRUE(Says(LoadState(Open(Path()), Path()).status(), absl::StatusCode::kInvalidArgument,
+                   {"image_scores", "[n, 3]"}));
 }
 
 TEST_F(CheckpointTest, AStridedParameterIsSavedByItsValues) {

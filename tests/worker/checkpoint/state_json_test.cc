@@ -47,6 +47,11 @@ TEST(StateJsonTest, AMissingKeyIsNamed) {
   for (const auto& item : whole.items()) {
     json cut = whole;
     cut.erase(item.key());
+    if (item.key() == "temperatures" || item.key() == "head_entropies") {
+      // Older states have neither, and are read.
+      EXPECT_TRUE(StateFromJson(cut.dump()).ok());
+      continue;
+    }
     EXPECT_TRUE(SaysInvalid(StateFromJson(cut.dump()).status(), {"'" + item.key() + "'"}));
   }
 }

@@ -25,7 +25,7 @@ TEST(GateConfigTest, PoliciesAreWhatTheOptionsSay) {
                   "--gate.floor=0.1", "--gate.ceiling=0.6", "--gate.budget_scope=batch"}));
   EXPECT_EQ(settings.mode, gate::Mode::kSelective);
   EXPECT_EQ(settings.scorer, gate::Scorer::kMargin);
-  EXPECT_EQ(settings.temperature, 1.5);
+  EXPECT_EQ(settings.gates[0].temperature, 1.5);
   EXPECT_FALSE(settings.shadow);
   EXPECT_TRUE(settings.decides());
   ASSERT_EQ(settings.gates.size(), 1u);
@@ -80,6 +80,9 @@ TEST(GateConfigTest, TheHeadIsTrainedWhereTheScorerReadsItOrOnRequest) {
   EXPECT_FALSE(trains("dense", "head", "auto"));
   EXPECT_TRUE(trains("dense", "head", "auto", /*shadow=*/true));
   EXPECT_TRUE(trains("dense", "random", "on"));
+  GateConfig by_image = ParsedGate({"--gate.mode=compact", "--gate.image_theta=0.2"});
+  EXPECT_TRUE(ResolveGates(by_image).train_head);  // It reads the head, if the scorer does not.
+  EXPECT_EQ(ResolveGates(by_image).image_theta, 0.2);
   EXPECT_FALSE(trains("compact", "head", "off"));
 }
 
@@ -98,6 +101,9 @@ TEST(GateConfigTest, WhatDoesNotFitIsRefused) {
       {{"--gate.layer=1,2", "--gate.rate=0.3,0.4"}, {"gate.rate", "'0.3,0.4'", "do not rise"}},
       {{"--gate.layer=1,2", "--gate.policy=budget", "--gate.rate=0.3,0"},
        {"gate.rate", "'0.3,0'", "above 0"}},
+      {{"--gate.image_theta=0.5"}, {"gate.image_theta", "'0.5'", "0 without gates"}},
+      {{"--gate.mode=compact", "--gate.score_ttl=2"}, {"gate.score_ttl", "gate.image_theta"}},
+      {{"--gate.mode=compact", "--gate.calibrate"}, {"gate.calibrate", "no uncertainty head"}},
       {{"--gate.anneal_steps=6", "--gate.grow_steps=5"},
        {"gate.anneal_steps", "'6'", "train.steps", "5"}},
   };

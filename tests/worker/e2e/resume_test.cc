@@ -103,5 +103,39 @@ TEST_F(ResumeTest, AFolderWithCheckpointsIsNotOverwritten) {
   EXPECT_NE(outcome.log.find("give --resume"), std::string::npos) << outcome.log;
 }
 
+// Everything that a checkpoint holds besides weights and moments: the image gate's scores, the
+// footprint gate's decision, temperatures and adapters.
+TEST(ResumeStateTest, EveryGatesStateComesBack) {
+  const Options changes = {{"sidecar", "off"},
+                           {"gate.policy", "budget"},
+                           {"gate.image_theta", "0.95"},
+                           {"gate.head_lr", "100"},
+                           {"gate.score_ttl", "1"},
+                           {"gate.calibrate", "true"},
+                           {"eval.every", "13"},
+                           {"footprint.rate", "0.5"},
+                           {"footprint.every", "7"},
+                           {"adapters.kind", "lora"},
+                           {"adapters.only", "false"},
+                           {"adapters.targets", "qkv,fc2"},
+                           {"data.train_subset", "first:120"}};
+  const std::string whole = FreshFolder("whole"), parts = FreshFolder("parts");
+  Outcome outcome = RunWorker("train", With(SmallRun(whole), changes), whole + "/log");
+  ASSERT_TRUE(outcome.exit.ok()) << outcome.log;
+  const Options options = With(SmallRun(parts), changes);
+  outcome = RunWorker("train", With(options, {{"stop_after", kStopAfter}}), parts + "/log1");
+  ASSERT_TRUE(outcome.exit.ok()) << outcome.log;
+  outcome = RunWorker("train", With(options, {{"resume", "true"}}), parts + "/log2");
+  ASSERT_TRUE(outcome.exit.ok()) << outcome.log;
+  for (const char* file : {"/model.safetensors", "/adapters/adapter_model.safetensors"}) {
+    EXPECT_EQ(ReadFile(parts + file).value(), ReadFile(whole + file).value()) << file;
+  }
+  const nlohmann::json a = ReadJson(whole + "/report.json"), b = ReadJson(parts + "/report.json");
+  EXPECT_EQ(a.at("calibration"), b.at("calibration"));
+  EXPECT_NE(a.at("calibration").at(0).at("temperature"), 1.0);
+  EXPECT_EQ(a.at("work"), b.at("work"));
+  EXPECT_GT(a.at("work").at("images_skipped"), 30);  // The gate did skip.
+}
+
 }  // namespace
 }  // namespace sluice::e2e

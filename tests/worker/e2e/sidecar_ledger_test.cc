@@ -4,7 +4,6 @@
 #include <iostream>
 #include <optional>
 #include <random>
-#include <thread>
 
 #include "tests/worker/e2e/disordering_proxy.h"
 #include "tests/worker/e2e/scrape.h"
@@ -43,9 +42,8 @@ void ExpectSameCounts(const std::string& folder, const HostPort& http) {
       {"images_skipped", "sluice_images_total{run=\"ledger\",state=\"skipped\"}"},
       {"tokens_open", "sluice_tokens_total{run=\"ledger\",state=\"open\"}"},
       {"tokens_closed", "sluice_tokens_total{run=\"ledger\",state=\"closed\"}"}};
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
-  std::string difference = "no scrape";
-  while (!difference.empty() && std::chrono::steady_clock::now() < deadline) {
+  std::string difference;
+  EXPECT_TRUE(WaitUntil([&] {
     difference.clear();
     const std::map<std::string, double> scraped = Scrape(http);
     for (const auto& [key, name] : pairs) {
@@ -55,8 +53,8 @@ void ExpectSameCounts(const std::string& folder, const HostPort& http) {
                         ", the report has ", work.at(key).get<uint64_t>(), "\n");
       }
     }
-  }
-  EXPECT_EQ(difference, "");
+    return difference.empty();
+  })) << difference;
   EXPECT_EQ(work.at("steps"), 900);
   EXPECT_GT(work.at("tokens_open"), 0);
 }

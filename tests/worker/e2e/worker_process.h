@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "common/file.h"
+#include "tests/common/wait_until.h"
 #include "worker/launch/child_process.h"
 #include "worker/launch/sidecar_process.h"
 
@@ -96,12 +97,8 @@ inline nlohmann::json ReadJson(const std::string& path) {
 
 // Waits, at most a minute, until `file` exists and holds `text`.
 inline bool WaitForText(const std::string& file, const std::string& text) {
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::minutes(1);
-  while (std::chrono::steady_clock::now() < deadline) {
-    if (ReadFile(file).value_or("").find(text) != std::string::npos) return true;
-    ::usleep(20'000);
-  }
-  return false;
+  return WaitUntil([&] { return ReadFile(file).value_or("").find(text) != std::string::npos; },
+                   std::chrono::minutes(1));
 }
 
 }  // namespace sluice::e2e

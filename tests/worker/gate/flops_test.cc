@@ -9,7 +9,18 @@ namespace {
 
 using model::testing::SmallConfig;
 
-StepShape Shape(Mode mode, double open, int64_t layer = 1) { return {mode, 8, {layer}, {open}}; }
+StepShape ShapeOf(Mode mode, const std::vector<int64_t>& layers, const std::vector<double>& open) {
+  StepShape shape;
+  shape.mode = mode;
+  shape.images = 8;
+  shape.layers = layers;
+  shape.open = open;
+  return shape;
+}
+
+StepShape Shape(Mode mode, double open, int64_t layer = 1) {
+  return ShapeOf(mode, {layer}, {open});
+}
 
 // Wide enough that products outweigh attention: then the design's formulas hold.
 model::VitConfig Wide() {
@@ -27,9 +38,9 @@ model::VitConfig Wide() {
 
 double Ratio(const model::VitConfig& config, StepShape shape) {
   shape.images = 100'000;  // The optimizer's share vanishes.
-  const double gated = StepFlops(config, shape);
-  shape.mode = Mode::kDense;
-  return gated / StepFlops(config, shape);
+  StepShape dense;
+  dense.images = shape.images;
+  return StepFlops(config, shape) / StepFlops(config, dense);
 }
 
 TEST(FlopsTest, RatiosAreTheDesignsFormulas) {
@@ -56,8 +67,8 @@ TEST(FlopsTest, AllOpenCostsWhatDenseCosts) {
 
 TEST(FlopsTest, ALaterGateSavesMoreOnTopOfAnEarlierOne) {
   const model::VitConfig config = Wide();
-  const StepShape one{Mode::kCompact, 8, {2}, {24.0}};
-  const StepShape two{Mode::kCompact, 8, {2, 6}, {24.0, 12.0}};
+  const StepShape one = ShapeOf(Mode::kCompact, {2}, {24.0});
+  const StepShape two = ShapeOf(Mode::kCompact, {2, 6}, {24.0, 12.0});
   EXPECT_LT(StepFlops(config, two), StepFlops(config, one));
 }
 
@@ -70,7 +81,32 @@ TEST(FlopsTest, AStepIsCountedInFull) {
   const double patches = 2.0 * 32 * 16 * 9;
   const double expected =
       3 * first + 3 * last + 2 * patches + 3 * 2 * 16 * 5 + 14.0 * ParameterCount(config);
-  EXPECT_DOUBLE_EQ(StepFlops(config, {Mode::kDense, 1, {}, {}}), expected);
+  EXPECT_DOUBLE_EQ(StepFlops(config, StepShape()), expected);
+}
+
+// Of a dense step a third is the forward, a third the gradients of rows and a third those of
+// weights. Where the lowest open block is the last one, only a third of that block is added.
+TEST(FlopsTest, TheFootprintGateSavesTheGradientsOfWeightsAndWhatIsBelow) {
+  const model::VitConfig config = Wide();
+  StepShape shape = ShapeOf(Mode::kDense, {}, {});
+  shape.stepped = 0;
+  shape.changing.assign(12, 0.5);
+  EXPECT_NEAR(Ratio(config, shape), (1 + 1 + 0.5) / 3, 2e-3);
+  shape.changing.assign(12, 0.0);
+  shape.changing[11] = 1.0;
+  shape.first_changing = 11;
+  EXPECT_NEAR(Ratio(config, shape), 1.0 / 3 + 2.0 / 36, 2e-3);
+  shape.first_changing = 12;
+  EXPECT_NEAR(Ratio(config, shape), 1.0 / 3, 2e-3);
+}
+
+// Parameters that rest cost the optimizer nothing.
+TEST(FlopsTest, OnlySteppedParametersCountForTheOptimizer) {
+  const model::VitConfig config = SmallConfig(model::Pool::kMean, false);
+  StepShape shape;
+  const double all = StepFlops(config, shape);
+  shape.stepped = 100;
+  EXPECT_DOUBLE_EQ(all - StepFlops(config, shape), 14.0 * (ParameterCount(config) - 100));
 }
 
 }  // namespace

@@ -5,7 +5,10 @@
 #include <sys/wait.h>
 
 #include <cerrno>
+#include <filesystem>
 
+#include "tests/common/temporary_folder.h"
+#include "tests/common/wait_until.h"
 #include "tests/worker/launch/shell.h"
 
 namespace sluice::launch {
@@ -90,7 +93,7 @@ TEST(ChildProcessTest, TheDestructorLeavesNoProcess) {
 // The launcher is killed without a chance to clean up; its child must not outlive it.
 TEST(ChildProcessTest, ADyingParentTakesItsChildAlong) {
   const TemporaryFolder folder;
-  const std::string note = folder / "ended";
+  const std::string note = folder.Path("ended");
   const pid_t parent = ::fork();
   if (parent == 0) {
     auto child =
@@ -99,10 +102,10 @@ TEST(ChildProcessTest, ADyingParentTakesItsChildAlong) {
     ::pause();
     ::_exit(child.ok() ? 0 : 1);
   }
-  EXPECT_TRUE(Eventually([&] { return std::filesystem::exists(note + ".up"); }));
+  EXPECT_TRUE(WaitUntil([&] { return std::filesystem::exists(note + ".up"); }));
   ::kill(parent, SIGKILL);
   ::waitpid(parent, nullptr, 0);
-  EXPECT_TRUE(Eventually([&] { return std::filesystem::exists(note); }));
+  EXPECT_TRUE(WaitUntil([&] { return std::filesystem::exists(note); }));
 }
 
 }  // namespace

@@ -4,7 +4,10 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <filesystem>
+
 #include "common/file.h"
+#include "tests/common/temporary_folder.h"
 #include "tests/worker/launch/shell.h"
 
 namespace sluice::launch {
@@ -18,10 +21,10 @@ using testing::HasSubstr;
 class SidecarProcessTest : public testing::Test {
  protected:
   SidecarOptions Script(const std::string& script) {
-    const std::string path = folder_ / "sidecar";
+    const std::string path = folder_.Path("sidecar");
     EXPECT_TRUE(WriteFileAtomically(path, "#!/bin/sh\n" + script + "\n").ok());
     ::chmod(path.c_str(), 0755);
-    return {.program = path, .state = folder_ / "state"};
+    return {.program = path, .state = folder_.Path("state")};
   }
   TemporaryFolder folder_;
 };
@@ -31,15 +34,15 @@ constexpr char kLine[] =
 
 TEST_F(SidecarProcessTest, SaysWhereItListens) {
   SidecarOptions options =
-      Script("echo \"$@\" > " + (folder_ / "flags") + "\ntrap 'exit 0' TERM\n" + kLine +
+      Script("echo \"$@\" > " + folder_.Path("flags") + "\ntrap 'exit 0' TERM\n" + kLine +
              "while :; do sleep 0.02; done");
   options.arguments = {"--extra"};
   auto sidecar = SidecarProcess::Start(options);
   ASSERT_TRUE(sidecar.ok()) << sidecar.status();
   EXPECT_EQ(sidecar->grpc().ToString(), "127.0.0.1:4001");
   EXPECT_EQ(sidecar->http().port, 4002);
-  EXPECT_EQ(*ReadFile(folder_ / "flags"), "--listen 127.0.0.1:0 --http 127.0.0.1:0 --state " +
-                                              options.state + " --json - --extra\n");
+  EXPECT_EQ(*ReadFile(folder_.Path("flags")), "--listen 127.0.0.1:0 --http 127.0.0.1:0 --state " +
+                                                  options.state + " --json - --extra\n");
   EXPECT_TRUE(sidecar->Stop(seconds(10)).ok());
 }
 

@@ -1,10 +1,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <future>
-#include <thread>
+#include <string>
 
+#include "common/file.h"
 #include "tests/common/says.h"
+#include "tests/common/wait_until.h"
 #include "tests/worker/service/board.h"
 #include "tests/worker/service/reply.h"
 #include "worker/service/command_board.h"
@@ -16,6 +19,13 @@ using absl::StatusCode;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 using std::chrono::steady_clock;
+
+// True while the kernel has this thread of ours wait for something.
+bool IsBlocked(pid_t thread) {
+  const std::string stat =
+      ReadFile("/proc/self/task/" + std::to_string(thread) + "/stat").value_or("");
+  return stat.find(") S ") != std::string::npos;
+}
 
 TEST_F(Board, ACheckpointIsAnsweredWithItsName) {
   const Reply first = Save();
@@ -156,14 +166,13 @@ TEST_F(Board, AwaitWishReturnsAtEachWish) {
                          &CommandBoard::Drain}) {
     CommandBoard board{RankStatus()};
     if (ask == &CommandBoard::Resume) board.OnPaused();
-    std::promise<void> waits;
+    std::promise<pid_t> begun;
     auto waiter = std::async(std::launch::async, [&] {
-      waits.set_value();
+      begun.set_value(::gettid());
       board.AwaitWish(seconds(20));
     });
-    waits.get_future().wait();
-    // Most likely it waits by now; if not, it finds the wish.
-    std::this_thread::sleep_for(milliseconds(5));
+    const pid_t thread = begun.get_future().get();
+    ASSERT_TRUE(WaitUntil([&] { return IsBlocked(thread); }));
     (board.*ask)(Reply().handle());
     EXPECT_EQ(waiter.wait_for(seconds(10)), std::future_status::ready);
   }

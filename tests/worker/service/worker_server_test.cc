@@ -8,16 +8,15 @@
 #include <future>
 
 #include "sluice/v1/worker.grpc.pb.h"
+#include "tests/common/wait_until.h"
 #include "tests/worker/service/captured_log.h"
 #include "tests/worker/service/training_loop.h"
-#include "tests/worker/telemetry/wait_until.h"
 
 namespace sluice::service {
 namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-using telemetry::WaitUntil;
 using ::testing::HasSubstr;
 
 constexpr milliseconds kPatience{10000};

@@ -22,5 +22,19 @@ TEST(TelemetryBench, TheIntervalIsStudents) {
   EXPECT_NEAR(std::log(r.high), 0.01 + 0.12706, 1e-9);
 }
 
+// Values of a table, beyond what the program's own holds too.
+TEST(TelemetryBench, QuantilesFallTowardsTheNormals) {
+  EXPECT_NEAR(StudentQuantile(1), 12.706, 1e-3);
+  EXPECT_NEAR(StudentQuantile(15), 2.131, 1e-3);
+  EXPECT_NEAR(StudentQuantile(16), 2.120, 1e-3);
+  EXPECT_NEAR(StudentQuantile(20), 2.086, 1e-3);
+  EXPECT_NEAR(StudentQuantile(30), 2.042, 1e-3);
+  EXPECT_NEAR(StudentQuantile(120), 1.980, 1e-3);
+  EXPECT_NEAR(StudentQuantile(1'000'000), 1.960, 1e-3);
+  for (size_t degrees = 1; degrees < 200; ++degrees) {
+    EXPECT_GT(StudentQuantile(degrees), StudentQuantile(degrees + 1)) << degrees;
+  }
+}
+
 }  // namespace
 }  // namespace sluice::study

@@ -33,6 +33,8 @@ train::TrainReport Everything() {
   r.publisher_cpu_seconds = 0.015625;
   r.directive_version = std::numeric_limits<uint64_t>::max();
   r.savings = {5, 0.5, 0.625, 0.75};
+  r.calibration = {{2, 1.5, 0.25, 0.125}};
+  r.gradient_bytes = 4096;
   r.directives_applied = 3;
   r.accuracy_dense = 0.75;
   r.eval_activation_rate = 0.26;

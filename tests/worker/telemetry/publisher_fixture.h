@@ -7,9 +7,9 @@
 #include <optional>
 #include <utility>
 
+#include "tests/common/wait_until.h"
 #include "tests/worker/telemetry/make_snapshot.h"
 #include "tests/worker/telemetry/scripted_sidecar.h"
-#include "tests/worker/telemetry/wait_until.h"
 #include "worker/telemetry/publisher.h"
 #include "worker/telemetry/wire.h"
 

@@ -7,8 +7,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "sluice/v1/runs.grpc.pb.h"
+#include "tests/common/wait_until.h"
 #include "tests/worker/telemetry/make_snapshot.h"
-#include "tests/worker/telemetry/wait_until.h"
 #include "worker/launch/child_process.h"
 #include "worker/launch/sidecar_process.h"
 #include "worker/telemetry/publisher.h"

@@ -2,8 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/common/wait_until.h"
 #include "tests/worker/telemetry/scripted_sidecar.h"
-#include "tests/worker/telemetry/wait_until.h"
 
 namespace sluice::telemetry {
 namespace {

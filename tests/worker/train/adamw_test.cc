@@ -12,7 +12,6 @@ namespace sluice::train {
 namespace {
 
 using testing::MakeModel;
-using testing::MakeOptimizer;
 using testing::SmallGate;
 
 constexpr double kImageScale = 0.25;
@@ -74,7 +73,7 @@ void CheckAgainstReference(torch::ScalarType type, double tolerance) {
     SetGradients(*ours, step);
     const double lr = 0.01 * step, head_lr = 0.03;
     StepReference(reference, *ours, lr, head_lr);
-    ours->Step({lr, head_lr, kImageScale, kTokenScale, {}});
+    ours->Step({lr, head_lr, kImageScale, kTokenScale, {}, {}});
   }
   for (size_t i = 0; i < reference.parameters.size(); ++i) {
     const torch::Tensor difference = ours->parameters()[i] - reference.parameters[i];
@@ -109,7 +108,7 @@ TEST(AdamWTest, AGroupWithoutGradientKeepsItsStateAndOthersGoOn) {
   const auto model = MakeModel(SmallGate(Mode::kCompact, 0.0, true), torch::kFloat);
   const auto optimizer = MakeOptimizer(*model, {0.9, 0.999, 1e-8, 0.1});
   SetGradients(*optimizer, 1);
-  optimizer->Step({0.01, 0.01, 1.0, 1.0, {}});
+  optimizer->Step({0.01, 0.01, 1.0, 1.0, {}, {}});
   const Snapshot before(*optimizer);
   SetGradients(*optimizer, 2);
   const auto rests = [](const std::string& name) {
@@ -119,7 +118,7 @@ TEST(AdamWTest, AGroupWithoutGradientKeepsItsStateAndOthersGoOn) {
     torch::Tensor p = optimizer->parameters()[i];
     if (rests(optimizer->shapes()[i].name)) p.mutable_grad() = torch::Tensor();
   }
-  optimizer->Step({0.01, 0.01, 1.0, 1.0, {}});
+  optimizer->Step({0.01, 0.01, 1.0, 1.0, {}, {}});
   const Snapshot after(*optimizer);
   for (size_t i = 0; i < optimizer->shapes().size(); ++i) {
     const std::string& name = optimizer->shapes()[i].name;
@@ -137,7 +136,7 @@ TEST(AdamWTest, AScaledGroupMovesFurtherWithTheSameMomentsAndDecay) {
     const auto model = MakeModel(SmallGate(Mode::kCompact, 0.0, false), torch::kDouble);
     auto optimizer = MakeOptimizer(*model, {0.9, 0.999, 1e-8, 0.1});
     SetGradients(*optimizer, 1);
-    optimizer->Step({0.01, 0.01, 1.0, 1.0, {{group, scale}}});
+    optimizer->Step({0.01, 0.01, 1.0, 1.0, {{group, scale}}, {}});
     return optimizer;
   };
   const auto none = run(0.0), once = run(1.0), thrice = run(3.0);
@@ -157,7 +156,7 @@ TEST(AdamWTest, OnlyTheValuesOfTheScaledHeadDiffer) {
     const auto model = MakeModel(SmallGate(Mode::kCompact, 0.0, false), torch::kDouble);
     const auto optimizer = MakeOptimizer(*model);
     SetGradients(*optimizer, 1);
-    optimizer->Step({0.01, 0.01, 1.0, 1.0, {{"blocks.1.attn.head.1", scale}}});
+    optimizer->Step({0.01, 0.01, 1.0, 1.0, {{"blocks.1.attn.head.1", scale}}, {}});
     std::map<std::string, torch::Tensor> result;
     for (const auto& [name, p] : model->Parameters()) result[name] = p.detach().clone();
     return result;
@@ -201,6 +200,32 @@ TEST(AdamWTest, ZeroingKeepsTheGradientsMemory) {
   for (const torch::Tensor& p : optimizer->parameters())
     EXPECT_EQ(p.grad().abs().sum().item<double>(), 0.0);
   EXPECT_EQ(optimizer->parameters()[0].grad().data_ptr(), memory);
+}
+
+// A group that rests although it has a gradient: its values, moments and step count stay.
+TEST(AdamWTest, AGroupThatMayNotChangeRests) {
+  const auto model = MakeModel(SmallGate(Mode::kDense, 0.0, false), torch::kDouble);
+  const auto optimizer = MakeOptimizer(*model);
+  for (const torch::Tensor& p : optimizer->parameters())
+    torch::Tensor(p).mutable_grad() = torch::ones_like(p);
+  StepScales scales;
+  scales.lr = 0.1;
+  scales.may_change.assign(optimizer->groups().size(), 1);
+  size_t mlp = 0;
+  while (optimizer->groups()[mlp].name != "blocks.2.mlp") ++mlp;
+  scales.may_change[mlp] = 0;
+  std::vector<torch::Tensor> before;
+  for (const torch::Tensor& p : optimizer->parameters()) before.push_back(p.detach().clone());
+  optimizer->Step(scales);
+  for (size_t g = 0; g < optimizer->groups().size(); ++g) {
+    EXPECT_EQ(optimizer->group_steps()[g], g == mlp ? 0 : 1);
+    for (const GroupSlice& slice : optimizer->groups()[g].slices) {
+      const int64_t i = slice.parameter;
+      EXPECT_EQ(optimizer->parameters()[i].equal(before[i]), g == mlp)
+          << optimizer->shapes()[i].name;
+      EXPECT_EQ(optimizer->first_moments()[i].abs().sum().item<double>() == 0.0, g == mlp);
+    }
+  }
 }
 
 }  // namespace

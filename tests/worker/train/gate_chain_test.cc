@@ -172,7 +172,7 @@ TEST(GateChainTest, TheTemperatureChangesScoresAndNoOrder) {
   const ModelBatch batch = MakeBatch(kChainIds, kChainKey, torch::kDouble);
   GateSettings settings = TwoGates(Mode::kCompact, gate::Scorer::kHead, 1.0, 1.0);
   const ChainResult plain = TrainOnce(*Drawn(settings), batch);
-  settings.temperature = 4.0;
+  settings.gates[0].temperature = 4.0;
   const ChainResult warm = TrainOnce(*Drawn(settings), batch);
   const auto mean = [](const LayerDecision& layer) {
     return std::accumulate(layer.scores.begin(), layer.scores.end(), 0.0) / 45.0;

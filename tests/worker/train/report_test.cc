@@ -28,6 +28,8 @@ TEST(Report, HoldsEveryValueUnderItsName) {
   report.accuracy_gated = 0.5;
   report.eval_activation_rate = 0.26;
   report.savings = {5, 0.5, 0.625, 0.75};
+  report.calibration = {{2, 1.5, 0.25, 0.125}};
+  report.gradient_bytes = 4096;
   report.checkpoint = "folder/checkpoint";
   report.losses = {2.5, 1.0 / 3.0};
   report.curve = {{20, 6.25, 0.625, std::nullopt}};
@@ -53,6 +55,9 @@ TEST(Report, HoldsEveryValueUnderItsName) {
   EXPECT_EQ(j.at("eval_activation_rate"), 0.26);
   EXPECT_EQ(j.at("savings"),
             (json{{"measurements", 5}, {"time", 0.5}, {"flops", 0.625}, {"bytes", 0.75}}));
+  EXPECT_EQ(j.at("calibration"), nlohmann::json::parse(R"([{"layer": 2, "temperature": 1.5,
+      "error_before": 0.25, "error_after": 0.125}])"));
+  EXPECT_EQ(j.at("gradient_bytes"), 4096);
   EXPECT_EQ(j.at("checkpoint"), "folder/checkpoint");
   EXPECT_EQ(j.at("losses"), (json{2.5, 1.0 / 3.0})) << "exact";
   ASSERT_EQ(j.at("curve").size(), 1u);
@@ -60,7 +65,7 @@ TEST(Report, HoldsEveryValueUnderItsName) {
                                     {"seconds", 6.25},
                                     {"accuracy_dense", 0.625},
                                     {"accuracy_gated", nullptr}}));
-  EXPECT_EQ(j.size(), 19u);
+  EXPECT_EQ(j.size(), 21u);
 }
 
 TEST(Report, WhatWasNotMeasuredIsNull) {

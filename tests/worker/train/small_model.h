@@ -7,6 +7,7 @@
 #include "tests/worker/train/pattern_dataset.h"
 #include "worker/train/adamw.h"
 #include "worker/train/gated_model.h"
+#include "worker/train/setup.h"
 
 namespace sluice::train::testing {
 
@@ -28,18 +29,6 @@ inline std::unique_ptr<GatedModel> MakeModel(const GateSettings& settings, torch
                                             label_smoothing, /*seed=*/11, torch::kCPU);
   model->To(type);
   return model;
-}
-
-inline std::unique_ptr<AdamW> MakeOptimizer(const GatedModel& model,
-                                            const AdamWOptions& options = {}) {
-  std::vector<torch::Tensor> parameters;
-  std::vector<ParameterShape> shapes;
-  for (const auto& [name, parameter] : model.Parameters()) {
-    parameters.push_back(parameter);
-    shapes.push_back({name, parameter.sizes().vec()});
-  }
-  return std::make_unique<AdamW>(parameters, shapes, BuildGroups(model.vit()->config(), shapes),
-                                 options);
 }
 
 // Images `ids` of a PatternDataset as one batch.

@@ -34,6 +34,13 @@ struct StepCase {
   int64_t batch = 6;
   int64_t accumulate = 1;
   int64_t ledger_every = 0;
+  double clip = 1.0;
+  gate::FootprintSettings footprint = {};
+  ImageGateOptions image_gate = {};
+  double image_theta = 0.0;
+  int64_t plans_per_epoch = 1'000'000;
+  model::AdapterConfig adapters = {};
+  bool adapters_only = false;
   std::vector<uint64_t> ids;
 };
 
@@ -149,8 +156,9 @@ class StepRank {
     const data::IndexRange share = data::RankShare(c.batch, group.rank(), group.size());
     loader_ = std::make_unique<data::Loader>(
         std::make_shared<PatternDataset>(c.ids), data::PipelineConfig(),
-        [share, batch = c.batch](int64_t plan) {
+        [share, batch = c.batch, epoch = c.plans_per_epoch](int64_t plan) {
           data::BatchPlan result;
+          result.epoch = plan / epoch;
           for (int64_t i = share.begin; i < share.end; ++i)
             result.indices.push_back(plan * batch + i);
           return result;
@@ -159,6 +167,10 @@ class StepRank {
     StepOptions step;
     step.accumulate = c.accumulate;
     step.ledger_every = c.ledger_every;
+    step.clip = c.clip;
+    step.footprint = c.footprint;
+    step.image_gate = c.image_gate;
+    step.most_images = c.batch;
     step.seed = kDrawSeed;
     step.schedule = {1e-3, 0.0, 2, 10};
     step_ = std::make_unique<TrainStep>(model_.get(), optimizer_.get(), &group, &*agreement_,
@@ -183,6 +195,8 @@ class StepRank {
     return result;
   }
   GatedModel& model() { return *model_; }
+  TrainStep& step() { return *step_; }
+  AdamW& optimizer() { return *optimizer_; }
   const Counters& counters() const { return counters_; }
 
  private:
@@ -198,8 +212,11 @@ class StepRank {
 inline void OnRanks(const StepCase& c, int ranks,
                     const std::function<void(StepRank&, dist::Group&)>& body) {
   std::vector<std::unique_ptr<GatedModel>> models;
-  for (int r = 0; r < ranks; ++r)
+  for (int r = 0; r < ranks; ++r) {
     models.push_back(MakeModel(SmallGate(c.mode, c.threshold, c.train_head), c.type));
+    models.back()->settings().image_theta = c.image_theta;
+    models.back()->Attach(c.adapters, c.adapters_only);
+  }
   dist::testing::RunRanks(ranks, [&](dist::Group& group) {
     StepRank rank(c, std::move(models[group.rank()]), group);
     body(rank, group);

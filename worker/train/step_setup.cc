@@ -1,0 +1,42 @@
+#include "worker/train/step_setup.h"
+
+#include "worker/data/sampler.h"
+
+namespace sluice::train {
+
+std::unique_ptr<data::Loader> MakeTrainLoader(const config::TrainConfig& config,
+                                              const Datasets& datasets, const dist::Group& group,
+                                              uint64_t steps_done) {
+  auto sampler = std::make_shared<data::Sampler>(static_cast<uint64_t>(config.train.seed),
+                                                 datasets.train->size(), config.train.batch);
+  data::LoaderOptions options;
+  options.threads = static_cast<int>(config.data.threads);
+  options.prefetch = static_cast<int>(config.data.prefetch);
+  options.first_step = static_cast<int64_t>(steps_done) * config.train.accumulate;
+  options.end_step = config.train.steps * config.train.accumulate;
+  const int rank = group.rank(), size = group.size();
+  const auto plan = [sampler, rank, size](int64_t step) {
+    return data::BatchPlan{sampler->EpochOf(step), sampler->RankBatch(step, rank, size)};
+  };
+  return std::make_unique<data::Loader>(
+      datasets.train, config::ResolvePipeline(config, true).value(), plan, options);
+}
+
+StepOptions MakeStepOptions(const config::TrainConfig& config, int ranks) {
+  const config::OptimConfig& train = config.train;
+  StepOptions options;
+  options.accumulate = train.accumulate;
+  options.clip = train.clip;
+  options.head_lr = config.gate.head_lr;
+  options.seed = static_cast<uint64_t>(train.seed);
+  const config::GateConfig& gate = config.gate;
+  options.ledger_every = gate.ledger_every;
+  options.footprint = config::ResolveFootprint(config.footprint);
+  // In the shadow every image is looked at.
+  if (gate.mode != "dense" && !gate.shadow) options.image_gate = {gate.image_theta, gate.score_ttl};
+  options.most_images = (train.batch + ranks - 1) / ranks;
+  options.schedule = {train.lr, train.min_lr_ratio, train.warmup_steps, train.steps};
+  return options;
+}
+
+}  // namespace sluice::train
