@@ -15,6 +15,8 @@ Commands
   demo [OPTION…]     install what is missing, build, run the demo into build/demo
                      (--keep leaves the sidecar up, --seeds N repeats; more: sluice-worker demo --help);
                      --pretrained: a DINOv2 ViT-S/14 into build/demo-pretrained, about 15 minutes
+  study [OPTION…]    the same for the study of gates into build/study (--quick: ten minutes; without, hours; goes on where
+                     it was interrupted; more: sluice-worker study --help); --pretrained: into build/study-pretrained
   test [CTEST-ARG…]  install what is missing, build everything, run all tests, then those under the sanitizers unless
                      they passed with the same binaries before; with arguments, only the tests of the preset cpu
   build [PRESET]     install what is missing and build: cpu (default), cuda, asan or tsan
@@ -172,20 +174,20 @@ build() {
   cmake --build --preset "$1" --parallel "$(job_count)" ${2:+--target "${@:2}"} >&2
 }
 
-# run_demo [--pretrained] [OPTION…]
-run_demo() {
-  local output=build/demo weights=$deps/weights/vit_small_patch14_dinov2.safetensors argument arguments=()
-  for argument in "$@"; do
+# run_comparison demo|study [--pretrained] [OPTION…]
+run_comparison() {
+  local output=build/$1 weights=$deps/weights/vit_small_patch14_dinov2.safetensors argument arguments=()
+  for argument in "${@:2}"; do
     if [[ $argument == --pretrained ]]; then
-      output=build/demo-pretrained
+      output=build/$1-pretrained
       arguments+=(--init "$weights")
     else
       arguments+=("$argument")
     fi
   done
-  if [[ $output == build/demo-pretrained && ! -e $weights ]]; then convert dinov2; fi
+  if [[ $output == *-pretrained && ! -e $weights ]]; then convert dinov2; fi
   build cpu sluice-worker sluice-sidecar sluicectl
-  exec build/cpu/bin/sluice-worker demo --output "$output" "${arguments[@]}"
+  exec build/cpu/bin/sluice-worker "$1" --output "$output" "${arguments[@]}"
 }
 
 # run_ctest PRESET [CTEST-ARG…]. The line that it begins with is what .ci/closing.awk goes by.
@@ -264,7 +266,7 @@ main() {
   local command=${1:-}
   if (($# > 0)); then shift; fi
   case $command in
-    demo) run_demo "$@" ;;
+    demo | study) run_comparison "$command" "$@" ;;
     test) run_tests "$@" ;;
     build)
       if (($# > 1)); then die "build takes one preset, got: $*"; fi
