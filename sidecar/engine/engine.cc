@@ -86,7 +86,8 @@ void Engine::OnMessage(const StreamMessage& command, Outbox& outbox) {
   Refuse(command.sink, identity.seq, status, false, outbox);
 }
 
-absl::StatusOr<HelloReply> Engine::Greet(const StreamMessage& command, const Hello& hello) {
+absl::StatusOr<HelloReply> Engine::Greet(const StreamMessage& command, const Hello& hello,
+                                         Outbox& outbox) {
   const Identity& identity = command.message.identity;
   if (bindings_.contains(command.sink.get())) {
     return sidecar::Refuse(RefusalReason::kMalformed, "a stream has one Hello");
@@ -105,7 +106,7 @@ absl::StatusOr<HelloReply> Engine::Greet(const StreamMessage& command, const Hel
   const auto [entry, is_new] = runs_.try_emplace(identity.run, identity.run, options_);
   Run& run = entry->second;
   if (is_new) run.Tick(now_);
-  absl::StatusOr<HelloReply> reply = run.Greet(identity, hello, command.sink);
+  absl::StatusOr<HelloReply> reply = run.Greet(identity, hello, command.sink, outbox);
   if (reply.ok()) bindings_[command.sink.get()] = Binding{identity.run, identity.rank};
   if (!run.known()) runs_.erase(identity.run);
   return reply;
@@ -113,7 +114,7 @@ absl::StatusOr<HelloReply> Engine::Greet(const StreamMessage& command, const Hel
 
 void Engine::OnHello(const StreamMessage& command, const Hello& hello, Outbox& outbox) {
   const Identity& identity = command.message.identity;
-  const absl::StatusOr<HelloReply> reply = Greet(command, hello);
+  const absl::StatusOr<HelloReply> reply = Greet(command, hello, outbox);
   if (!reply.ok()) {
     spdlog::warn("run '{}' rank {}: Hello refused: {}", identity.run, identity.rank,
                  std::string(reply.status().message()));

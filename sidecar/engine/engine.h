@@ -42,7 +42,8 @@ class Engine {
 
   void OnMessage(const StreamMessage& command, Outbox& outbox);
   void OnHello(const StreamMessage& command, const Hello& hello, Outbox& outbox);
-  absl::StatusOr<HelloReply> Greet(const StreamMessage& command, const Hello& hello);
+  absl::StatusOr<HelloReply> Greet(const StreamMessage& command, const Hello& hello,
+                                   Outbox& outbox);
   void OnRejected(const RejectedMessage& command, Outbox& outbox);
   void OnClosed(const StreamClosed& command, Outbox& outbox);
   void OnSetThreshold(const SetThresholdCommand& command, Outbox& outbox);

@@ -86,7 +86,9 @@ absl::Status Run::Take(const Identity& identity, const Body& body,
 void Run::TakeRejected(uint32_t rank, uint64_t seq, const std::shared_ptr<StreamSink>& sink,
                        Outbox& outbox) {
   const auto it = slots_.find(rank);
-  if (it == slots_.end() || it->second.sink != sink || seq == 0) return;
+  if (it == slots_.end() || it->second.sink != sink) return;
+  it->second.since = now_;  // It speaks, whatever it says.
+  if (seq == 0) return;
   it->second.seqs.Take(seq);
   it->second.record.seq = it->second.seqs.durable();
   dirty_ranks_.insert(rank);

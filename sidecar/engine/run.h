@@ -33,9 +33,10 @@ class Run {
   void RestoreWindow(WindowRecord window);
 
   // Answers a Hello: grants the lease and binds the rank to `sink`; the stream that the rank had
-  // before is closed. A refusal changes nothing.
+  // before is closed. A refusal changes nothing. A directive that it leads to is in the answer, and
+  // pushed to the other ranks by `outbox`.
   absl::StatusOr<HelloReply> Greet(Identity identity, const Hello& hello,
-                                   const std::shared_ptr<StreamSink>& sink);
+                                   const std::shared_ptr<StreamSink>& sink, Outbox& outbox);
   // Takes a message of a bound stream. After a refusal the caller has to call TakeRejected.
   absl::Status Take(const Identity& identity, const Body& body,
                     const std::shared_ptr<StreamSink>& sink, Outbox& outbox);
@@ -80,7 +81,8 @@ class Run {
   bool HolderIsLive() const;
   absl::Status CheckAgainstGroup(const Identity& identity, const Hello& hello) const;
   void ResetForNewTraining();
-  void AdvanceGeneration(const Identity& identity, const Hello& hello);
+  // True if the run went on from a checkpoint.
+  bool AdvanceGeneration(const Identity& identity, const Hello& hello);
   absl::Status CheckSender(const Identity& identity, const StreamSink* sink) const;
   absl::Status CheckLayers(const GateSnapshot& snapshot) const;
   void TakeSnapshot(const GateSnapshot& snapshot, bool is_new, Slot& slot, Outbox& outbox);
@@ -88,6 +90,8 @@ class Run {
   void TakeProbe(const std::string& probe, const ProbeCheck& check, Outbox& outbox);
   void TakeVersion(const Event& event);
   void GoBackTo(uint64_t step);
+  void BoundBreaker(Outbox& outbox);
+  void EndRollBack(Outbox& outbox);
   AlertInput Measure() const;
   void CloseWindows(Outbox& outbox);
   void RecordWindow(const ClosedWindow& window, const SteeringResult& result);

@@ -63,10 +63,10 @@ void Run::ResetForNewTraining() {
   record_.in_force.reset();
 }
 
-void Run::AdvanceGeneration(const Identity& identity, const Hello& hello) {
+bool Run::AdvanceGeneration(const Identity& identity, const Hello& hello) {
   const bool first = record_.epoch == 0;
   if (!first && identity.lease_epoch == record_.epoch && identity.generation == record_.generation)
-    return;
+    return false;
   // What was done before the first Hello we saw is at least what led to its step.
   record_.work_base += first ? hello.start_step : record_.generation_max - record_.generation_start;
   record_.generation_start = record_.generation_max = hello.start_step;
@@ -85,10 +85,11 @@ void Run::AdvanceGeneration(const Identity& identity, const Hello& hello) {
   record_.world_size = hello.world_size;
   record_.gates = hello.gates;
   ReconcileSteering(record_);
+  return !first;
 }
 
 absl::StatusOr<HelloReply> Run::Greet(Identity identity, const Hello& hello,
-                                      const std::shared_ptr<StreamSink>& sink) {
+                                      const std::shared_ptr<StreamSink>& sink, Outbox& outbox) {
   const Lease held{record_.epoch, record_.holder, record_.generation};
   SLUICE_ASSIGN_OR_RETURN(const Lease lease,
                           GrantLease(held, hello.instance, identity.generation, HolderIsLive()));
@@ -102,13 +103,15 @@ absl::StatusOr<HelloReply> Run::Greet(Identity identity, const Hello& hello,
     }
     if (identity.generation == 0 && hello.start_step == 0) ResetForNewTraining();
   }
-  AdvanceGeneration(identity, hello);
+  const bool restored = AdvanceGeneration(identity, hello);
   record_.epoch = lease.epoch;
   record_.holder = lease.holder;
   if (hello.in_force.has_value() && AdoptDirective(*hello.in_force, options_, record_)) {
     appended_.directives.push_back(*record_.in_force);
     ++revision_;
   }
+  if (restored) EndRollBack(outbox);
+  BoundBreaker(outbox);
 
   Slot& slot = slots_[identity.rank];
   if (slot.sink != nullptr) slot.sink->Close("a newer stream speaks for this rank");

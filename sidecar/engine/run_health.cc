@@ -63,9 +63,34 @@ void Run::TakeVersion(const Event& event) {
 // A roll-back changes the weights: what is checked at the same steps again is something new. Any
 // other restore repeats what was, and counts once.
 void Run::GoBackTo(uint64_t step) {
-  if (record_.breaker.level < kRollBack) return;
+  if (!record_.breaker.awaits_roll_back) return;
   ForgetAfter(step, record_.breaker);
   for (auto& [name, probe] : record_.probes) probe.step = std::min(probe.step, step);
+}
+
+// The run is back at a checkpoint, so it must not be told again to go there: it may well have one
+// from before the directive that said so.
+void Run::EndRollBack(Outbox& outbox) {
+  if (!record_.in_force.has_value() ||
+      record_.in_force->breaker_action != BreakerAction::kRollBack) {
+    return;
+  }
+  const uint64_t step = record_.generation_max;
+  const uint32_t level = record_.breaker.level;
+  const BreakerDecision back{
+      true, HoldingAction(level),
+      absl::StrCat("breaker: level ", level, ", the run is back at step ", step)};
+  Announce(ApplyBreaker(back, step, options_, record_), outbox);
+}
+
+// A directive that was adopted, or a state from before a start with other options, may have a level
+// that is not allowed.
+void Run::BoundBreaker(Outbox& outbox) {
+  const uint64_t step = record_.generation_max;
+  const BreakerDecision decision = BoundLevel(step, options_.breaker, record_.breaker);
+  if (!decision.changed) return;
+  spdlog::warn("run '{}': {}", record_.run, decision.reason);
+  Announce(ApplyBreaker(decision, step, options_, record_), outbox);
 }
 
 absl::StatusOr<Directive> Run::ResetBreaker(const std::string& reason, Outbox& outbox) {

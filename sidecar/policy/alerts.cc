@@ -13,6 +13,8 @@ namespace {
 
 using Reasons = std::vector<std::string>;
 
+constexpr size_t kMostReasons = 8;  // Named in one alert.
+
 Reasons ActivationRate(const AlertInput& input, const AlertLimits& limits) {
   Reasons reasons;
   for (const LayerMeasure& layer : input.layers) {
@@ -128,12 +130,22 @@ Reasons NonFinite(const AlertState& state) {
       count, " messages refused for a number, expected 0; the newest: ", state.refused_number)};
 }
 
+// What is wrong at a hundred thousand ranks must not make a view of as many lines.
+std::string Bounded(Reasons reasons) {
+  if (reasons.size() > kMostReasons) {
+    const size_t more = reasons.size() - kMostReasons;
+    reasons.resize(kMostReasons);
+    reasons.push_back(absl::StrCat("and ", more, " more"));
+  }
+  return absl::StrJoin(reasons, "; ");
+}
+
 std::vector<Alert> Keep(const std::vector<Reasons>& all, uint64_t step,
                         const std::vector<Alert>& before) {
   std::vector<Alert> firing;
   for (size_t i = 0; i < kAlertNames.size(); ++i) {
     if (all[i].empty()) continue;
-    Alert alert{kAlertNames[i], absl::StrJoin(all[i], "; "), step};
+    Alert alert{kAlertNames[i], Bounded(all[i]), step};
     for (const Alert& old : before) {
       if (old.name == alert.name) alert.since_step = old.since_step;
     }

@@ -9,6 +9,7 @@ namespace sluice::sidecar {
 namespace {
 
 constexpr uint32_t kInARow = 3;
+constexpr size_t kMostNamed = 3;  // Probes in one reason.
 
 std::string ActionName(BreakerAction action) {
   switch (action) {
@@ -25,8 +26,13 @@ std::string ActionName(BreakerAction action) {
   }
 }
 
+// The probe was checked; the first time there is no interval yet.
+void NoteCheck(uint64_t step, bool is_first, ProbeStreak& streak) {
+  streak.interval = is_first ? 0 : step - streak.step;
+  streak.step = step;
+}
+
 void CountStreak(const ProbeCheck& check, ProbeStreak& streak) {
-  streak.step = check.step;
   streak.worse = IsWorse(check) ? streak.worse + 1 : 0;
   streak.calm = check.delta < 0.5 * ProbeLimit(check) ? streak.calm + 1 : 0;
 }
@@ -35,9 +41,26 @@ void BeginStreaks(BreakerState& state) {
   for (auto& [probe, streak] : state.streaks) streak.worse = streak.calm = 0;
 }
 
-bool AllCalm(const BreakerState& state) {
-  return std::all_of(state.streaks.begin(), state.streaks.end(),
-                     [](const auto& entry) { return entry.second.calm >= kInARow; });
+// Seen from the probe that is being checked.
+bool IsSilent(const ProbeStreak& streak, const ProbeStreak& checked) {
+  const uint64_t interval = std::max(streak.interval, checked.interval);
+  return interval > 0 && checked.step > streak.step &&
+         (checked.step - streak.step) / interval >= kSilentIntervals;
+}
+
+// True if every probe that has a say is calm; `silent` then says which have none. A reason is
+// bounded, and so is what it names.
+bool AllCalm(const ProbeStreak& checked, const BreakerState& state, std::string* silent) {
+  size_t count = 0;
+  for (const auto& [probe, streak] : state.streaks) {
+    if (streak.calm >= kInARow) continue;
+    if (!IsSilent(streak, checked)) return false;
+    if (++count > kMostNamed) continue;
+    absl::StrAppend(silent, "; probe ", probe, " has no say, its last check was at step ",
+                    streak.step);
+  }
+  if (count > kMostNamed) absl::StrAppend(silent, "; so have ", count - kMostNamed, " more");
+  return true;
 }
 
 BreakerDecision MoveTo(uint32_t level, BreakerAction action, const std::string& why, uint64_t step,
@@ -46,6 +69,7 @@ BreakerDecision MoveTo(uint32_t level, BreakerAction action, const std::string& 
   decision.reason = absl::StrCat("breaker: level ", state.level, " to ", level, " (",
                                  ActionName(action), ") at step ", step, ": ", why);
   state.level = level;
+  state.awaits_roll_back = action == BreakerAction::kRollBack;
   state.since_step = step;
   state.reason = decision.reason;
   BeginStreaks(state);
@@ -96,10 +120,11 @@ BreakerDecision StepBreaker(const std::string& probe, const ProbeCheck& check,
     return Stay(absl::StrCat("probe ", probe, ": step ", check.step, " was counted before"));
   }
   if (state.since_step > 0 && check.step <= state.since_step) {
-    streak.step = check.step;
+    NoteCheck(check.step, is_new, streak);
     return Stay(absl::StrCat("probe ", probe, ": step ", check.step,
                              " is not after the last change, at step ", state.since_step));
   }
+  NoteCheck(check.step, is_new, streak);
   CountStreak(check, streak);
   const std::string why = absl::StrFormat(
       "probe %s: loss %+.2f %% over its baseline, limit %.2f %%, %d in a row "
@@ -113,11 +138,20 @@ BreakerDecision StepBreaker(const std::string& probe, const ProbeCheck& check,
   }
   if (streak.calm >= kInARow) {
     streak.calm = kInARow;
-    if (state.level > 0 && AllCalm(state)) {
-      return MoveTo(state.level - 1, HoldingAction(state.level - 1), why, check.step, state);
+    std::string silent;
+    if (state.level > 0 && AllCalm(streak, state, &silent)) {
+      return MoveTo(state.level - 1, HoldingAction(state.level - 1), why + silent, check.step,
+                    state);
     }
   }
   return Stay(why);
+}
+
+BreakerDecision BoundLevel(uint64_t step, const BreakerOptions& options, BreakerState& state) {
+  const uint32_t highest = HighestLevel(options);
+  if (state.level <= highest) return Stay("");
+  return MoveTo(highest, HoldingAction(highest),
+                absl::StrCat("breaker.last-rung is ", options.last_rung), step, state);
 }
 
 void ResetBreaker(uint64_t step, const std::string& reason, BreakerState& state) {
@@ -127,9 +161,10 @@ void ResetBreaker(uint64_t step, const std::string& reason, BreakerState& state)
 
 void ForgetAfter(uint64_t step, BreakerState& state) {
   for (auto& [probe, streak] : state.streaks) {
-    streak = ProbeStreak{std::min(streak.step, step), 0, 0};
+    streak = ProbeStreak{.step = std::min(streak.step, step)};
   }
   state.since_step = std::min(state.since_step, step);
+  state.awaits_roll_back = false;
 }
 
 BreakerAction HoldingAction(uint32_t level) {

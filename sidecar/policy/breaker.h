@@ -31,11 +31,16 @@ struct BreakerOptions {
 // Highest level that the options allow, 0 to kRollBack.
 uint32_t HighestLevel(const BreakerOptions& options);
 
+// A probe that is not checked any more has no say in steps down: after this many times its own
+// interval between checks, or that of the probe that is checked, whichever is longer.
+inline constexpr uint64_t kSilentIntervals = 10;
+
 // Checks in a row of one probe since the level last changed.
 struct ProbeStreak {
-  uint64_t step = 0;   // Of the newest check that was counted.
-  uint32_t worse = 0;  // Above the limit.
-  uint32_t calm = 0;   // Under half of it.
+  uint64_t step = 0;      // Of the newest check.
+  uint32_t worse = 0;     // Above the limit.
+  uint32_t calm = 0;      // Under half of it.
+  uint64_t interval = 0;  // Steps from the check before to the newest; 0 while there is but one.
 
   bool operator==(const ProbeStreak&) const = default;
 };
@@ -47,6 +52,7 @@ struct BreakerState {
   uint64_t since_step = 0;  // Of the last change.
   std::string reason;       // Of the last change.
   std::map<std::string, ProbeStreak> streaks;
+  bool awaits_roll_back = false;  // Asked for, and the run has not gone back since.
 
   bool operator==(const BreakerState&) const = default;
 };
@@ -59,12 +65,17 @@ struct BreakerDecision {
 };
 
 // Takes one check of `probe` into `state`. Three above the limit in a row, of one probe, go one
-// rung up; three under half of the limit in a row, of every probe that was ever checked, go one
-// down; what lies between ends both counts. After a change all counts begin anew, with checks of
-// later steps: several probes that are checked at one step go one rung up together. A step that was
-// counted does not count again. The time is the check's step. Pure.
+// rung up; three under half of the limit in a row, of every probe that has not fallen silent (see
+// kSilentIntervals), go one down, and the reason names those that had no say; what lies between
+// ends both counts. After a change all counts begin anew, with checks of later steps: several
+// probes that are checked at one step go one rung up together. A step that was counted does not
+// count again. The time is the check's step. Pure.
 BreakerDecision StepBreaker(const std::string& probe, const ProbeCheck& check,
                             const BreakerOptions& options, BreakerState& state);
+
+// Takes a level above the last rung allowed, which a directive in force or a state written under
+// other options may bring, down to that rung. Unchanged at or below it. Pure.
+BreakerDecision BoundLevel(uint64_t step, const BreakerOptions& options, BreakerState& state);
 
 // Level 0, all counts and the number of roll-backs forgotten.
 void ResetBreaker(uint64_t step, const std::string& reason, BreakerState& state);

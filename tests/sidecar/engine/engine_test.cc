@@ -115,6 +115,24 @@ TEST(Engine, WhateverIsRefusedLeavesNoGap) {
   EXPECT_EQ(bench.Greet(Rank(0), HelloOf("i", 1))->replies[0].durable_seq, 7u);
 }
 
+// It says something, if nothing that can be taken.
+TEST(Engine, ARankWhoseMessagesAreRefusedHasNotFallenSilent) {
+  using std::chrono::seconds;
+  const AlertTime start = AlertTime(seconds(5000));
+  Bench bench;
+  bench.engine.Tick(start);
+  auto sink = bench.Greet(Rank(0), HelloOf("i", 1));
+  for (const uint64_t seq : {1, 0}) {  // 0: of a number that is itself out of range.
+    const seconds passed(seq == 1 ? 100 : 220);
+    bench.engine.Tick(start + passed);
+    bench.Apply(RejectedMessage{sink, seq, Refuse(RefusalReason::kMalformed, "what")});
+    bench.engine.Tick(start + passed + seconds(110));
+    EXPECT_THAT(bench.View()->record.alerts.firing, ::testing::IsEmpty()) << seq;
+  }
+  bench.engine.Tick(start + seconds(341));
+  EXPECT_EQ(bench.View()->record.alerts.firing.at(0).name, "lost_telemetry");
+}
+
 TEST(Engine, AWorkersDirectiveAboveOursIsGoneOnFrom) {
   Bench bench;
   Hello hello = HelloOf("i", 1);

@@ -250,5 +250,17 @@ TEST(Alerts, RefusedNumbersFireUntilAWindowWithoutThem) {
   EXPECT_THAT(run.Names(), IsEmpty());
 }
 
+TEST(Alerts, AReasonNamesAFewAndCountsTheRest) {
+  Watched run;
+  run.input.ranks.clear();
+  for (uint32_t rank = 0; rank < 100000; ++rank) run.input.ranks.push_back({rank, false, run.now});
+  run.now += seconds(16);
+  run.Look();
+  EXPECT_EQ(run.Only().name, "lost_rank");
+  EXPECT_LT(run.Only().reason.size(), 1000u);
+  EXPECT_THAT(run.Only().reason, ::testing::HasSubstr("rank 7 has had no stream"));
+  EXPECT_THAT(run.Only().reason, ::testing::EndsWith("; and 99992 more"));
+}
+
 }  // namespace
 }  // namespace sluice::sidecar

@@ -131,6 +131,99 @@ TEST(Breaker, OneProbeTripsItAndEveryProbeHasToBeCalm) {
   EXPECT_EQ(ladder.state.level, 0u);
 }
 
+// Two probes, of which one is no longer checked: the breaker at level 1, `a` checked every ten
+// steps from step 60 on. The step at which it goes down; 0 if it does not within 400 steps.
+uint64_t StepDownWithout(const std::vector<uint64_t>& checks_of_b, std::string* reason) {
+  Ladder ladder;
+  for (uint64_t step : {10, 20, 30}) {
+    StepBreaker("a", {step, 0.5, 0.0}, ladder.options, ladder.state);
+  }
+  EXPECT_EQ(ladder.state.level, 1u);
+  for (const uint64_t step : checks_of_b) {
+    StepBreaker("b", {step, 0.015, 0.0}, ladder.options, ladder.state);
+  }
+  for (uint64_t step = 60; step <= 460; step += 10) {
+    const auto decision = StepBreaker("a", {step, 0.0, 0.0}, ladder.options, ladder.state);
+    if (!decision.changed) continue;
+    *reason = decision.reason;
+    return step;
+  }
+  return 0;
+}
+
+TEST(Breaker, AProbeThatIsNotCheckedAnyMoreHasNoSay) {
+  std::string reason;
+  EXPECT_EQ(StepDownWithout({40}, &reason), 140u) << "ten intervals of the one that is checked";
+  EXPECT_THAT(reason, HasSubstr("level 1 to 0 (none) at step 140"));
+  EXPECT_THAT(reason, HasSubstr("; probe b has no say, its last check was at step 40"));
+  EXPECT_EQ(StepDownWithout({30, 50}, &reason), 250u) << "ten intervals of its own";
+  EXPECT_EQ(StepDownWithout({10, 50}, &reason), 450u);
+  EXPECT_EQ(StepDownWithout({8, 50}, &reason), 0u);
+}
+
+// The worker sends the reason back in its Hello, where 4096 bytes are the most.
+TEST(Breaker, ManySilentProbesMakeNoLongReason) {
+  Ladder ladder;
+  for (int i = 0; i < 60; ++i) {
+    StepBreaker(std::string(120, 'n') + std::to_string(i), {5, 0.5, 0.0}, ladder.options,
+                ladder.state);
+  }
+  ladder.Checks(3, 0.5);
+  BreakerDecision decision;
+  for (int i = 0; i < 20 && !decision.changed; ++i) decision = ladder.Check(0.0);
+  ASSERT_TRUE(decision.changed);
+  EXPECT_THAT(decision.reason, HasSubstr("; so have 57 more"));
+  EXPECT_LT(decision.reason.size(), 1000u);
+}
+
+// It is slower than the other, not gone.
+TEST(Breaker, AProbeThatIsSeldomCheckedKeepsItsSay) {
+  Ladder ladder;
+  ladder.Checks(3, 0.5);
+  ASSERT_EQ(ladder.state.level, 1u);
+  StepBreaker("slow", {40, 0.015, 0.0}, ladder.options, ladder.state);
+  for (uint64_t step = 240; step <= 4000; step += 10) {
+    if (step % 200 == 40) StepBreaker("slow", {step, 0.015, 0.0}, ladder.options, ladder.state);
+    const auto decision = StepBreaker("old", {step, 0.0, 0.0}, ladder.options, ladder.state);
+    ASSERT_FALSE(decision.changed) << decision.reason;
+  }
+}
+
+TEST(Breaker, AProbeThatComesBackHasItsSayAgain) {
+  Ladder ladder;
+  ladder.Check(0.0, "b");
+  ladder.Checks(6, 0.5);
+  ASSERT_EQ(ladder.state.level, 2u);
+  EXPECT_FALSE(ladder.Checks(3, 0.0).changed);
+  EXPECT_TRUE(ladder.Check(0.0).changed) << "b was checked at step 10 alone";
+  EXPECT_FALSE(ladder.Check(0.015, "b").changed);
+  EXPECT_FALSE(ladder.Checks(9, 0.0).changed);
+  EXPECT_EQ(ladder.state.level, 1u);
+  for (int i = 0; i < 3; ++i) ladder.Check(0.0, "b");
+  EXPECT_EQ(ladder.state.level, 0u);
+}
+
+TEST(Breaker, ALevelAboveTheLastRungComesDownToIt) {
+  const std::pair<const char*, uint32_t> cases[] = {
+      {"none", 0}, {"raise", 2}, {"rehearse", 3}, {"freeze", 4}};
+  for (const auto& [name, level] : cases) {
+    Ladder ladder(name);
+    ladder.state.level = kRollBack;
+    ladder.state.streaks["old"] = {40, 2, 0, 10};
+    const BreakerDecision decision = BoundLevel(50, ladder.options, ladder.state);
+    EXPECT_TRUE(decision.changed);
+    EXPECT_EQ(decision.action, HoldingAction(level)) << name;
+    EXPECT_EQ(ladder.state.level, level);
+    EXPECT_EQ(ladder.state.since_step, 50u);
+    EXPECT_EQ(ladder.state.streaks.at("old").worse, 0u);
+    EXPECT_THAT(decision.reason, HasSubstr("level 5 to " + std::to_string(level)));
+    EXPECT_THAT(decision.reason, HasSubstr(std::string("breaker.last-rung is ") + name));
+    const BreakerState bounded = ladder.state;
+    EXPECT_FALSE(BoundLevel(60, ladder.options, ladder.state).changed);
+    EXPECT_EQ(ladder.state, bounded);
+  }
+}
+
 // What is measured before a rung has acted does not speak for the next one.
 TEST(Breaker, ProbesThatAreCheckedTogetherTakeThreeChecksARungToo) {
   Ladder ladder;

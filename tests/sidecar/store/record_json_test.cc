@@ -31,7 +31,7 @@ RunRecord FullRun() {
   run.steering = {layer};
   run.newest = {12, 0.1, 0.2, std::nullopt, 0.4, 1e300, 1e-300, 0.7, true, {0.3}, -0.75};
   run.probes = {{"old", {20, -0.01, 0.03, 4, 5}}};
-  run.breaker = {3, 1, 30, "why", {{"old", {20, 2, 1}}}};
+  run.breaker = {3, 1, 30, "why", {{"old", {20, 2, 1, 10}}}, true};
   run.alerts = {{{"lost_rank", "gone", 7}},
                 {{10, {0.4, 0.5}}},
                 8,
