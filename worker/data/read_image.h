@@ -23,7 +23,7 @@ absl::Status CheckReadImageOptions(const ReadImageOptions& options);
 bool IsImageName(const std::string& path);
 
 // The image at `path`, size x size pixels. The error names the file: the system's if it cannot be
-// read, INVALID_ARGUMENT if it does not decode or is more than 64 times as long as wide (the long
+// read, INVALID_ARGUMENT if it does not decode or is 64 times as long as wide or more (the long
 // side is resized before it is cropped, so it would cost memory without limit). `options` are
 // valid.
 absl::StatusOr<Image> ReadImage(const std::string& path, const ReadImageOptions& options);
