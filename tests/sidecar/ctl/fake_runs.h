@@ -1,15 +1,14 @@
 #pragma once
 
 #include <grpcpp/grpcpp.h>
-#include <gtest/gtest.h>
 
 #include <chrono>
-#include <memory>
 #include <string>
-#include <thread>
 
 #include "absl/synchronization/mutex.h"
 #include "sluice/v1/runs.grpc.pb.h"
+#include "tests/common/wait_until.h"
+#include "tests/sidecar/ctl/local_server.h"
 #include "tests/sidecar/ctl/states.h"
 
 namespace sluice::ctl {
@@ -19,18 +18,9 @@ namespace sluice::ctl {
 // waits for ever. Thread-safe.
 class FakeRuns final : public v1::Runs::Service {
  public:
-  explicit FakeRuns(uint64_t updates) : updates_(updates) {
-    grpc::ServerBuilder builder;
-    int port = 0;
-    builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
-    builder.RegisterService(this);
-    server_ = builder.BuildAndStart();
-    EXPECT_NE(server_, nullptr);
-    address_ = "127.0.0.1:" + std::to_string(port);
-  }
-  ~FakeRuns() override { server_->Shutdown(std::chrono::system_clock::now()); }
+  explicit FakeRuns(uint64_t updates) : updates_(updates) {}
 
-  const std::string& address() const { return address_; }
+  const std::string& address() const { return server_.address(); }
   // The run ends; only a look shows it.
   void EndRun() { Set(&ended_); }
   // The watch ends, without an error.
@@ -70,22 +60,17 @@ class FakeRuns final : public v1::Runs::Service {
   // At most ten seconds, and not longer than the client wants to know.
   template <typename Condition>
   void WaitWhile(grpc::ServerContext* context, Condition condition) {
-    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
-    while (condition() && std::chrono::steady_clock::now() < end) {
-      if (context->IsCancelled()) return;
-      std::this_thread::sleep_for(std::chrono::milliseconds(2));
-    }
+    WaitUntil([&] { return !condition() || context->IsCancelled(); }, std::chrono::seconds(10));
   }
 
   const uint64_t updates_;
   const std::chrono::steady_clock::time_point latest_end_ =
       std::chrono::steady_clock::now() + std::chrono::seconds(10);
-  std::string address_;
   mutable absl::Mutex mutex_;
   bool ended_ = false;
   bool watch_over_ = false;
   bool hangs_ = false;
-  std::unique_ptr<grpc::Server> server_;
+  LocalServer server_{this};  // The last, so that it serves only while the rest is there.
 };
 
 }  // namespace sluice::ctl

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/common/says.h"
+#include "tests/sidecar/ctl/local_server.h"
 
 namespace sluice::ctl {
 namespace {
@@ -42,13 +43,8 @@ class FakeWorker final : public v1::Worker::Service {
 
 TEST(CtlWorkerClient, EachCallIsTheOneThatItSaysAndErrorsNameTheWorker) {
   FakeWorker worker;
-  grpc::ServerBuilder builder;
-  int port = 0;
-  builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
-  builder.RegisterService(&worker);
-  const auto server = builder.BuildAndStart();
-  ASSERT_NE(server, nullptr);
-  const std::string address = "127.0.0.1:" + std::to_string(port);
+  LocalServer server(&worker);
+  const std::string& address = server.address();
   WorkerClient client(address, seconds(10));
   EXPECT_EQ(client.GetStatus()->step(), 1u);
   EXPECT_EQ(client.Pause("a look")->step(), 2u);
@@ -57,7 +53,7 @@ TEST(CtlWorkerClient, EachCallIsTheOneThatItSaysAndErrorsNameTheWorker) {
   EXPECT_EQ(client.SaveCheckpoint()->name(), "file");
   EXPECT_TRUE(Says(client.Drain().status(), StatusCode::kFailedPrecondition,
                    {"worker " + address + ": the run is ending"}));
-  server->Shutdown();
+  server.Stop();
   EXPECT_TRUE(Says(client.GetStatus().status(), StatusCode::kUnavailable,
                    {"worker " + address + " is not reachable, expected a sluice-worker there: "}));
 }

@@ -1,13 +1,13 @@
 // `sluicectl worker` against the real service of a rank.
 #include <gmock/gmock.h>
 #include <google/protobuf/util/message_differencer.h>
-#include <grpcpp/grpcpp.h>
 
 #include "sluice/v1/runs.grpc.pb.h"
 #include "sluice/v1/worker.grpc.pb.h"
 #include "tests/sidecar/ctl/expect_error.h"
 #include "tests/sidecar/ctl/from_json.h"
 #include "tests/sidecar/ctl/live_worker.h"
+#include "tests/sidecar/ctl/local_server.h"
 #include "tests/worker/service/captured_log.h"
 
 namespace sluice::ctl {
@@ -127,13 +127,8 @@ TEST_F(CtlWorker, AWorkerThatIsNotThere) {
 
 TEST_F(CtlWorker, AServerWithoutThisService) {
   v1::Runs::Service runs;
-  grpc::ServerBuilder builder;
-  int port = 0;
-  builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
-  builder.RegisterService(&runs);
-  const auto server = builder.BuildAndStart();
-  ASSERT_NE(server, nullptr);
-  address_ = "127.0.0.1:" + std::to_string(port);
+  const LocalServer server(&runs);
+  address_ = server.address();
   for (const std::string& action : EveryAction()) {
     ExpectError(Ctl(action), 1,
                 "worker " + address_ +
