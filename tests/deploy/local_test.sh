@@ -19,5 +19,14 @@ expect 2 "Usage: deploy/local.sh COMMAND"
 expect 1 "command 'deploy' is unknown" deploy
 expect 1 "preset 'gpu' is unknown; it is one of cpu, cuda, asan, tsan" build gpu
 expect 1 "build takes one preset, got: cpu cuda" build cpu cuda
+expect 1 "model '' is unknown to convert; it is one of dinov2" convert
+expect 1 "model 'vit' is unknown to convert; it is one of dinov2" convert vit
+expect 1 "convert dinov2 takes --output FILE, got: --output" convert dinov2 --output
+expect 1 "convert dinov2 takes --output FILE, got: --into a" convert dinov2 --into a
+expect 1 "convert dinov2 takes --output FILE, got: --output a b" convert dinov2 --output a b
+for command in test sanitize; do
+  SLUICE_TEST_PEERS=some expect 1 "SLUICE_TEST_PEERS is 'some', expected required or optional" "$command"
+done
 export SLUICE_PACKAGES=skip LIBTORCH_ROOT=/nowhere
 expect 1 "LIBTORCH_ROOT=/nowhere: lib/libtorch_cpu.so is not there" build cpu
+expect 1 "LIBTORCH_ROOT=/nowhere: lib/libtorch_cpu.so is not there" parity vit_base

@@ -10,10 +10,14 @@ touch "$tree/torch/lib/libtorch_cpu.so"
 awk '$1 == "examples" {printf "%s%s", sep, $2; sep = " "}' "$tree/deploy/python.txt" >"$tree/.deps/venv/ready-examples"
 for preset in asan tsan; do echo one >"$tree/build/$preset/bin/a_test"; done
 printf '#!/bin/sh\n' >"$tree/stubs/cmake"
-# $ROOT and $FAIL are for the stub to expand.
-# shellcheck disable=SC2016
-printf '#!/bin/sh\necho "$2" >>"$ROOT/calls"\ncase $2 in *"/$FAIL") exit 8 ;; esac\n' >"$tree/stubs/ctest"
+cat >"$tree/stubs/ctest" <<'STUB'
+#!/bin/sh
+echo "$2" >>"$ROOT/calls"
+case $2 in *"/$FAIL") exit 8 ;; esac
+[ "$SLUICE_TEST_PEERS" = "${PEERS:-required}" ] || exit 9
+STUB
 chmod +x "$tree"/stubs/*
+unset SLUICE_TEST_PEERS
 export ROOT=$tree PATH=$tree/stubs:$PATH SLUICE_PACKAGES=skip LIBTORCH_ROOT=$tree/torch SLUICE_JOBS=1
 
 # expect STATUS "CALLS" FAILING ARGUMENT…: the presets whose tests are run.
@@ -31,12 +35,15 @@ expect() {
 }
 
 expect 0 "cpu" none test -R something
+SLUICE_TEST_PEERS=optional PEERS=optional expect 0 "cpu" none test -R something
 expect 8 "cpu" cpu test
 expect 8 "cpu asan" asan test
 expect 8 "cpu asan tsan" tsan test
 expect 0 "cpu tsan" none test # asan passed just now.
 expect 0 "cpu" none test
 grep -q "tests of preset asan: passed before" "$tree/log"
+SLUICE_TEST_PEERS=optional PEERS=optional expect 0 "cpu asan tsan" none test
+expect 0 "cpu asan tsan" none test # Those may have skipped.
 echo two >"$tree/build/asan/bin/a_test"
 expect 8 "cpu asan" asan test
 expect 0 "cpu asan" none test

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <unistd.h>
 
+#include "tests/common/peers.h"
 #include "tests/sidecar/ctl/live_sidecar.h"
 
 namespace sluice::ctl {
@@ -15,8 +16,9 @@ class PythonExample : public LiveSidecar {
   void SetUp() override {
     if (::access(SLUICE_VENV_PYTHON, X_OK) != 0 ||
         Program({SLUICE_VENV_PYTHON, "-c", "import grpc, grpc_tools.protoc"}).Wait().code != 0) {
-      GTEST_SKIP() << "grpcio and grpcio-tools are not in .deps/venv; deploy/local.sh test puts "
-                      "them there (group `examples` of deploy/python.txt)";
+      SLUICE_PEER_IS_MISSING(
+          "grpcio and grpcio-tools are not in .deps/venv; deploy/local.sh test puts them there "
+          "(group `examples` of deploy/python.txt)");
     }
   }
   static Finished Run(std::vector<std::string> arguments) {

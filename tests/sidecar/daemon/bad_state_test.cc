@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -15,6 +16,7 @@
 
 #include "common/file.h"
 #include "sidecar/store/database.h"
+#include "tests/common/peers.h"
 #include "tests/common/temporary_folder.h"
 #include "tests/sidecar/daemon/start.h"
 #include "tests/sidecar/testing/rank_client.h"
@@ -79,7 +81,7 @@ class BadState : public ::testing::Test {
     EXPECT_TRUE(Files() == before) << what << ": the start changed the state";
   }
 
-  const sluice::TemporaryFolder folder_;
+  const TemporaryFolder folder_;
   std::string state_ = folder_.Path("state");
 };
 
@@ -90,9 +92,13 @@ TEST_F(BadState, AFolderThatIsAFile) {
 }
 
 TEST_F(BadState, AFolderOrAFileThatMayNotBeRead) {
+  if (::geteuid() == 0 && ProgramInPath("setpriv").empty()) {
+    SLUICE_PEER_IS_MISSING("root may read everything, and setpriv of util-linux is not in PATH");
+  }
   const std::vector<std::string> as_user = WithoutRights();
   if (!as_user.empty() && RunToEnd({"--version"}, as_user).code != 0) {
-    GTEST_SKIP() << "root may read everything here, and setpriv cannot take that right away";
+    GTEST_SKIP() << "root may read everything here, and setpriv has not the right (CAP_SETPCAP) to "
+                    "take that away: run the tests as another user, or as a root with all rights";
   }
   MakeState();
   ASSERT_EQ(::chmod(Database().c_str(), 0), 0);
@@ -149,7 +155,9 @@ TEST_F(BadState, NoSpaceLeft) {
   if (::unshare(CLONE_NEWNS) != 0 ||
       ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
       ::mount("tmpfs", state_.c_str(), "tmpfs", 0, "size=8k") != 0) {
-    GTEST_SKIP() << "cannot mount a small tmpfs: " << std::strerror(errno);
+    GTEST_SKIP() << "only a root with the right to mount (CAP_SYS_ADMIN) has this tested; a small "
+                    "tmpfs cannot be mounted: "
+                 << std::strerror(errno);
   }
   EXPECT_THAT(Line(), AllOf(HasSubstr("state file '" + Database() + "'"),
                             ::testing::AnyOf(HasSubstr("disk is full"), HasSubstr("I/O error"))));

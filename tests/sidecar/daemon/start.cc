@@ -6,6 +6,7 @@
 #include <chrono>
 
 #include "common/file.h"
+#include "tests/common/peers.h"
 #include "tests/common/temporary_folder.h"
 #include "worker/launch/child_process.h"
 
@@ -13,7 +14,7 @@ namespace sluice::sidecar::testing {
 
 EndedStart RunToEnd(const std::vector<std::string>& arguments,
                     const std::vector<std::string>& before) {
-  const sluice::TemporaryFolder folder;
+  const TemporaryFolder folder;
   std::vector<std::string> words = before;
   words.emplace_back(SLUICE_SIDECAR_BINARY);
   words.insert(words.end(), arguments.begin(), arguments.end());
@@ -39,7 +40,7 @@ EndedStart RunToEnd(const std::vector<std::string>& arguments,
 
 std::vector<std::string> WithoutRights() {
   if (::geteuid() != 0) return {};
-  return {"/usr/bin/setpriv", "--bounding-set=-dac_override,-dac_read_search"};
+  return {ProgramInPath("setpriv"), "--bounding-set=-dac_override,-dac_read_search"};
 }
 
 }  // namespace sluice::sidecar::testing

@@ -1,22 +1,17 @@
 #include "tests/sidecar/peers/prometheus_process.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
-#include <chrono>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <regex>
-#include <sstream>
-#include <thread>
 
 #include "common/file.h"
+#include "tests/common/wait_until.h"
 #include "tests/sidecar/testing/http_client.h"
 
 namespace sluice::sidecar::testing {
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 // Scrapes often, so that the test need not wait for one.
 std::string Configuration(const std::string& target) {
@@ -36,15 +31,6 @@ std::string ListeningAddress(const std::string& log) {
 
 }  // namespace
 
-std::string ProgramInPath(const std::string& name) {
-  const char* path = std::getenv("PATH");
-  std::istringstream folders(path == nullptr ? "" : path);
-  for (std::string folder; std::getline(folders, folder, ':');) {
-    if (::access((folder + "/" + name).c_str(), X_OK) == 0) return folder + "/" + name;
-  }
-  return "";
-}
-
 PrometheusProcess::PrometheusProcess(const std::string& program, const std::string& folder,
                                      const std::string& target)
     : log_(folder + "/prometheus.log") {
@@ -61,12 +47,11 @@ PrometheusProcess::PrometheusProcess(const std::string& program, const std::stri
     return;
   }
   process_ = std::move(*process);
-  for (const auto end = Clock::now() + std::chrono::seconds(20); Clock::now() < end;) {
+  EXPECT_TRUE(WaitUntil([this] {
     address_ = ListeningAddress(Log());
-    if (!address_.empty()) return;
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
-  ADD_FAILURE() << "prometheus does not listen; log: " << Log();
+    return !address_.empty();
+  })) << "prometheus does not listen; log: "
+      << Log();
 }
 
 // Of the series' number alone: a longer answer would come in chunks.

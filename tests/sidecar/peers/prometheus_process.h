@@ -7,9 +7,6 @@
 
 namespace sluice::sidecar::testing {
 
-// Path of a program that PATH leads to; "" if there is none.
-std::string ProgramInPath(const std::string& name);
-
 // A real Prometheus on a free port of the loopback address that scrapes one address. Ended with the
 // object. Not thread-safe.
 class PrometheusProcess {

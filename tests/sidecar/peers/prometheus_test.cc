@@ -5,9 +5,10 @@
 
 #include <chrono>
 #include <cstdlib>
-#include <thread>
 
 #include "common/file.h"
+#include "tests/common/peers.h"
+#include "tests/common/wait_until.h"
 #include "tests/sidecar/peers/full_feed.h"
 #include "tests/sidecar/peers/metric_table.h"
 #include "tests/sidecar/peers/prometheus_process.h"
@@ -37,8 +38,9 @@ class PrometheusTest : public ::testing::Test {
   void SetUp() override {
     const std::string program = ProgramInPath("prometheus");
     if (program.empty() || ProgramInPath("promtool").empty()) {
-      GTEST_SKIP() << "prometheus or promtool is not in PATH; deploy/local.sh test installs them "
-                      "(group `test` of deploy/packages.txt)";
+      SLUICE_PEER_IS_MISSING(
+          "prometheus or promtool is not in PATH; deploy/local.sh test installs them (group `test` "
+          "of deploy/packages.txt)");
     }
     sidecar_.emplace(folder_.path() + "/state");
     prometheus_.emplace(program, folder_.path(), sidecar_->http());
@@ -53,11 +55,8 @@ class PrometheusTest : public ::testing::Test {
 
   // Prometheus scrapes five times a second; all names together get 20 seconds.
   bool IsAnswered(const std::string& name) {
-    do {
-      if (prometheus_->SeriesOf(name).value_or(0) >= 1) return true;
-      std::this_thread::sleep_for(std::chrono::milliseconds(20));
-    } while (Clock::now() < deadline_);
-    return false;
+    return WaitUntil([&] { return prometheus_->SeriesOf(name).value_or(0) >= 1; },
+                     deadline_ - Clock::now());
   }
 
   TemporaryFolder folder_;

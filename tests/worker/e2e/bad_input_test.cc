@@ -198,7 +198,9 @@ TEST_F(BadInputTest, RanksThatDoNotFit) {
 TEST_F(BadInputTest, NoSpaceLeft) {
   const std::string folder = FreshFolder("full");
   if (::mount("tmpfs", folder.c_str(), "tmpfs", 0, "size=1500k") != 0) {
-    GTEST_SKIP() << "cannot mount a small file system: " << std::strerror(errno);
+    GTEST_SKIP() << "only a root with the right to mount (CAP_SYS_ADMIN) has this tested; a small "
+                    "tmpfs cannot be mounted: "
+                 << std::strerror(errno);
   }
   const Outcome outcome =
       RunWorker("train",
