@@ -141,7 +141,8 @@ def main():
         try:
             graph = onnx.load(str(path)).graph
         except Exception as error:  # onnx raises protobuf's and the system's errors alike.
-            raise ConvertError(f"'{path}' cannot be read as ONNX: {str(error).splitlines()[0]}") from error
+            said = (str(error).splitlines() or [type(error).__name__])[0]
+            raise ConvertError(f"'{path}' cannot be read as ONNX: {said}") from error
         tensors = convert(graph)
         write_atomically(tensors, arguments.output)
     except (ConvertError, OSError) as error:

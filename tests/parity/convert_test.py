@@ -113,6 +113,11 @@ class ConvertTest(unittest.TestCase):
                 self.assertEqual((folder / "out").read_text(), "older")
             self.assertEqual({path.name for path in folder.iterdir()}, {"cut.onnx", "empty.onnx", "out"})
 
+    def test_an_error_without_words_is_named_by_its_kind(self):
+        with unittest.mock.patch.object(convert_dinov2.onnx, "load", side_effect=MemoryError()):
+            said = self.run_main("--source", "a.onnx", "--output", "out")
+        self.assertEqual(said, "convert_dinov2.py: 'a.onnx' cannot be read as ONNX: MemoryError")
+
     def test_a_disk_that_is_full_leaves_the_older_file(self):
         def write_a_part(_, path, **__):
             pathlib.Path(path).write_text("part")
