@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Compares Sluice's dense model with timm's: logits and the gradient of every parameter, in float32.
+"""Compares Sluice's dense model with timm's: logits and the gradient of every parameter, in float32; and adapters with PEFT's.
 
 Each case draws weights and a batch, hands both to sluice_parity_tool as safetensors and prints the tensor that differs most.
 The last two take the pretrained DINOv2 that deploy/convert makes. Needs the packages of group `parity` of deploy/python.txt.
@@ -15,6 +15,7 @@ import tempfile
 import numpy
 import onnx
 import onnxruntime
+import peft
 import safetensors.torch
 import timm
 import torch
@@ -24,6 +25,12 @@ SEED = 20240611
 CLASSES = 10
 EMBEDDING_SCALE = 0.03
 QUERY_KEY_SCALE = 2
+# Small adapters of both kinds on every linear layer that can have one, by the name of their case.
+TARGETS = ["attn.qkv", "attn.proj", "mlp.fc1", "mlp.fc2"]
+ADAPTERS = {
+    "peft_lora": peft.LoraConfig(r=4, lora_alpha=6, target_modules=TARGETS, modules_to_save=["head"]),
+    "peft_ia3": peft.IA3Config(target_modules=TARGETS, feedforward_modules=["mlp.fc2"], modules_to_save=["head"]),
+}
 CONVERTER = pathlib.Path(__file__).resolve().parents[2] / "deploy" / "convert" / "convert_dinov2.py"
 
 Case = collections.namedtuple("Case", "name preset timm_name pixels batch pool")
@@ -82,11 +89,11 @@ def expect(model, batch):
     return {"logits": logits.detach(), **{name: parameter.grad for name, parameter in model.named_parameters()}}
 
 
-def run_tool(tool, case, weights, batch, folder):
+def run_tool(tool, case, weights, batch, folder, options=()):
     """The tool's logits and gradients by name; empty if it failed, after it has said why."""
     safetensors.torch.save_file(batch, folder / "batch")
     command = [tool, "--preset", case.preset, "--pool", case.pool, "--image_size", str(case.pixels)]
-    command += ["--weights", weights, "--batch", folder / "batch", "--output", folder / "output"]
+    command += ["--weights", weights, "--batch", folder / "batch", "--output", folder / "output", *options]
     if subprocess.run(command, check=False).returncode != 0:
         return {}
     return safetensors.torch.load_file(folder / "output")
@@ -143,6 +150,40 @@ def check_random(case, tool, folder):
     return compare(case.name, about, actual, expect(model, batch))
 
 
+def plain_name(name):
+    """A parameter of PEFT's live model by the name that its file has, without the prefix."""
+    for part, plain in (("base_model.model.", ""), (".default", ""), ("head.modules_to_save", "head")):
+        name = name.replace(part, plain)
+    return name
+
+
+def check_adapters(name, tool, folder):
+    """An adapter that PEFT has saved on top of timm's model: logits, and gradients of all that PEFT trains; and back."""
+    case = next(case for case in CASES if case.name == "vit_small")
+    model = make_timm(case, CLASSES)
+    draw_weights(model)
+    safetensors.torch.save_file(model.state_dict(), folder / "weights")
+    model = peft.get_peft_model(model, ADAPTERS[name]).eval()
+    for parameter_name, parameter in model.named_parameters():
+        if parameter.requires_grad and "head" not in parameter_name:
+            parameter.data.add_(0.05 * torch.randn_like(parameter))  # Beside weights of about as much.
+    model.save_pretrained(folder / "adapters")
+    batch = draw_batch(case, CLASSES)
+    options = ["--adapters", folder / "adapters", "--saved_adapters", folder / "saved"]
+    actual = run_tool(tool, case, folder / "weights", batch, folder, options)
+    if actual:
+        # What Sluice has saved, in PEFT, on the same weights.
+        plain = make_timm(case, CLASSES)
+        plain.load_state_dict(safetensors.torch.load_file(folder / "weights"))
+        back = peft.PeftModel.from_pretrained(plain, folder / "saved").eval()
+        with torch.no_grad():
+            if not torch.equal(back(batch["images"]), model(batch["images"])):
+                print(f"{name}: FAILED: PEFT gets other logits from the adapters that Sluice saved", flush=True)
+                return False
+    expected = {plain_name(key): value for key, value in expect(model, batch).items() if value is not None}
+    return compare(name, f"PEFT on {case.timm_name}, {case.pixels} px, batch {case.batch}", actual, expected)
+
+
 def load_converted(pixels, file):
     """timm's model without a classifier, its state loaded strictly; positions are resampled by timm."""
     model = make_timm(CONVERTED._replace(pixels=pixels), 0)
@@ -192,6 +233,8 @@ def check(name, tool):
     torch.manual_seed(SEED)
     with tempfile.TemporaryDirectory() as temporary:
         folder = pathlib.Path(temporary)
+        if name in ADAPTERS:
+            return check_adapters(name, tool, folder)
         for case in CASES:
             if case.name == name:
                 return check_random(case, tool, folder)
@@ -201,7 +244,7 @@ def check(name, tool):
 
 
 def main():
-    names = [case.name for case in CASES] + [CONVERTED.name, ONNX_NAME]
+    names = [case.name for case in CASES] + list(ADAPTERS) + [CONVERTED.name, ONNX_NAME]
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--tool", type=pathlib.Path, required=True, help="sluice_parity_tool")
     parser.add_argument("case", nargs="*", help=f"of {', '.join(names)}; all if none is given")

@@ -7,6 +7,7 @@
 
 #include "common/options.h"
 #include "common/status.h"
+#include "worker/model/adapter_file.h"
 #include "worker/model/vit.h"
 #include "worker/model/weights.h"
 #include "worker/tensors/safetensors_file.h"
@@ -20,6 +21,8 @@ struct ToolOptions {
   std::string pool = "token";
   int64_t image_size = 0;
   std::string weights;
+  std::string adapters;
+  std::string saved_adapters;
   std::string batch;
   std::string output;
 };
@@ -75,6 +78,14 @@ absl::StatusOr<Vit> ReadModel(const ToolOptions& options) {
     vit->head->weight.copy_(torch::eye(config.dim));
     vit->head->bias.zero_();
   }
+  if (!options.adapters.empty()) {
+    SLUICE_ASSIGN_OR_RETURN(const AdapterConfig adapters, ReadAdapterConfig(options.adapters));
+    vit->Attach(adapters);
+    SLUICE_RETURN_IF_ERROR(LoadAdapters(options.adapters, /*replace_head=*/false, vit));
+    vit->FreezeBackbone();
+    if (!options.saved_adapters.empty())
+      SLUICE_RETURN_IF_ERROR(SaveAdapters(options.saved_adapters, adapters, vit));
+  }
   return vit;
 }
 
@@ -84,9 +95,12 @@ absl::Status Run(const ToolOptions& options) {
   const torch::Tensor logits = vit->Forward(batch.images);
   at::cross_entropy_loss(logits, batch.labels, /*weight=*/{}, at::Reduction::Sum).backward();
   NamedTensors results = {{"logits", logits}};
-  for (const auto& [name, parameter] : NamedParameters(vit)) {
-    SLUICE_CHECK(parameter.grad().defined());
-    results.emplace_back(name, parameter.grad());
+  for (const NamedTensors& parameters : {NamedParameters(vit), NamedAdapters(vit)}) {
+    for (const auto& [name, parameter] : parameters) {
+      if (!parameter.requires_grad()) continue;
+      SLUICE_CHECK(parameter.grad().defined());
+      results.emplace_back(name, parameter.grad());
+    }
   }
   std::vector<torch::Tensor> storage;
   return tensors::WriteSafetensors(options.output, ToFileTensors(results, &storage), {});
@@ -99,6 +113,8 @@ int Main(const std::vector<std::string>& arguments) {
   o.Choice("pool", &t.pool, {"token", "avg"}, "What the classifier sees");
   o.Integer("image_size", &t.image_size, 0, 4096, "Pixels per side; 0 keeps the preset's");
   o.Text("weights", &t.weights, "Safetensors file with timm's names");
+  o.Text("adapters", &t.adapters, "Folder of adapters in PEFT's layout; the backbone rests then");
+  o.Text("saved_adapters", &t.saved_adapters, "Folder to write the same adapters to");
   o.Text("batch", &t.batch, "Safetensors file with images and labels");
   o.Text("output", &t.output, "Safetensors file to write: logits, and gradients by timm's names");
   absl::Status status;

@@ -74,10 +74,13 @@ absl::Status ValidateAdapterConfig(const AdapterConfig& config) {
 }
 
 std::string AdapterConfigToJson(const AdapterConfig& config) {
+  // With their place in the block: PEFT takes a plain "proj" for patch_embed.proj, too.
+  std::vector<std::string> places;
+  for (const std::string& target : config.targets) places.push_back(AdapterTargetPath(target));
   json j = {{"peft_type", config.kind == AdapterKind::kLora ? "LORA" : "IA3"},
             {"task_type", nullptr},
             {"inference_mode", true},
-            {"target_modules", config.targets},
+            {"target_modules", places},
             {"modules_to_save", {"head"}}};
   if (config.kind == AdapterKind::kLora) {
     j["r"] = config.rank;
@@ -85,8 +88,9 @@ std::string AdapterConfigToJson(const AdapterConfig& config) {
     j["lora_dropout"] = 0.0;
     j["bias"] = "none";
   } else {
-    j["feedforward_modules"] =
-        config.has(kInput) ? std::vector<std::string>{kInput} : std::vector<std::string>{};
+    j["feedforward_modules"] = config.has(kInput)
+                                   ? std::vector<std::string>{AdapterTargetPath(kInput)}
+                                   : std::vector<std::string>{};
   }
   return j.dump(2) + "\n";
 }

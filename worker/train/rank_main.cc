@@ -75,6 +75,10 @@ class Rank {
   Rank(const config::TrainConfig& config, std::string config_toml,
        const launch::RankEnvironment& env)
       : config_(config), config_toml_(std::move(config_toml)), env_(env) {}
+  Rank(const Rank&) = delete;
+  Rank& operator=(const Rank&) = delete;
+  // Whoever waits for an answer gets one, however the run ends.
+  ~Rank() { StopService(); }
 
   absl::Status Main() {
     SLUICE_RETURN_IF_ERROR(Prepare());
@@ -135,6 +139,7 @@ class Rank {
   }
 
   void StopService() {
+    if (board_ == nullptr) return;
     board_->Close();
     server_.reset();
     std::error_code error;

@@ -48,12 +48,13 @@ TEST(Loader, PacksImagesLabelsAndIds) {
   Loader loader(
       std::make_shared<CountingDataset>(kSize, ImageShape{2, 3, 3}), {},
       [](int64_t step) {
-        return BatchPlan{0, {step, 7}};
+        return BatchPlan{step / 2, {step, 7}};
       },
       Options(2, 2, 4, 6));
   const auto batch = loader.Next();
   ASSERT_TRUE(batch.ok()) << batch.status();
   EXPECT_EQ(batch->step, 4);
+  EXPECT_EQ(batch->epoch, 2);
   EXPECT_EQ(batch->count, 2);
   EXPECT_EQ(batch->shape, (ImageShape{2, 3, 3}));
   ASSERT_EQ(batch->images.size(), 36u);

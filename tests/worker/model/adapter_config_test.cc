@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
+
 #include "tests/common/says.h"
 
 namespace sluice::model {
@@ -23,6 +25,14 @@ TEST(AdapterConfigTest, WhatIsWrittenIsRead) {
   ASSERT_TRUE(ia3.ok()) << ia3.status();
   EXPECT_EQ(ia3->kind, AdapterKind::kIa3);
   EXPECT_EQ(ia3->targets, (std::vector<std::string>{"fc2", "proj"}));
+}
+
+// PEFT compares the ends of names, and timm's patch_embed.proj ends like a block's attn.proj.
+TEST(AdapterConfigTest, TargetsAreWrittenWithTheirPlaceInTheBlock) {
+  const auto j =
+      nlohmann::json::parse(AdapterConfigToJson({AdapterKind::kIa3, 8, 16.0, {"fc2", "proj"}}));
+  EXPECT_EQ(j.at("target_modules"), (std::vector<std::string>{"mlp.fc2", "attn.proj"}));
+  EXPECT_EQ(j.at("feedforward_modules"), (std::vector<std::string>{"mlp.fc2"}));
 }
 
 TEST(AdapterConfigTest, PeftsOwnFileIsRead) {

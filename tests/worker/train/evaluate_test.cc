@@ -115,5 +115,20 @@ TEST(EvaluateTest, ABatchBecomesTensorsOfTheModelsType) {
   }
 }
 
+TEST(EvaluateTest, AModeIsWhatIsMeasured) {
+  const std::vector<uint64_t> ids = Ids(6);
+  const auto model = MakeModel(SmallGate(Mode::kDense, 0.6, false), torch::kDouble);
+  auto group = dist::Group::Alone();
+  for (const std::string mode : {"dense", "gated", "both"}) {
+    const auto found = EvaluateModes(*model, std::make_shared<PatternDataset>(ids), {}, *group, 4,
+                                     mode, kSeed, "test: ");
+    ASSERT_TRUE(found.ok()) << found.status();
+    ASSERT_EQ(found->dense.has_value(), mode != "gated");
+    ASSERT_EQ(found->gated.has_value(), mode != "dense");
+    if (found->dense) ExpectSame(*found->dense, Expected(*model, ids, false));
+    if (found->gated) ExpectSame(*found->gated, Expected(*model, ids, true));
+  }
+}
+
 }  // namespace
 }  // namespace sluice::train

@@ -8,6 +8,7 @@
 #include <numeric>
 
 #include "absl/strings/str_cat.h"
+#include "tests/worker/model/small_vit.h"
 
 namespace sluice::train {
 namespace {
@@ -180,6 +181,26 @@ TEST_F(SmallGroups, MatricesDecayAndNothingElse) {
                            p.name.ends_with("head.weight");
     EXPECT_EQ(IsDecayed(p), is_weight) << p.name;
   }
+}
+
+TEST(AdapterGroups, ABlocksAttentionAndMlpHaveOneEach) {
+  const std::vector<ParameterShape> parameters = {{"blocks.2.attn.qkv.lora_A.weight", {3, 16}},
+                                                  {"blocks.2.attn.qkv.lora_B.weight", {48, 3}},
+                                                  {"blocks.2.attn.proj.ia3_l", {16, 1}},
+                                                  {"blocks.2.mlp.fc2.ia3_l", {1, 40}},
+                                                  {"head.weight", {5, 16}}};
+  const auto groups =
+      BuildGroups(model::testing::SmallConfig(model::Pool::kMean, true), parameters);
+  ASSERT_EQ(groups.size(), 3u);
+  EXPECT_EQ(groups[0].name, "blocks.2.attn.adapter");
+  EXPECT_EQ(groups[0].slices.size(), 3u);
+  EXPECT_EQ(groups[0].slices[1].columns, 144);
+  EXPECT_EQ(groups[1].name, "blocks.2.mlp.adapter");
+  EXPECT_EQ(groups[2].name, "head");
+  EXPECT_TRUE(IsDecayed(parameters[0]));
+  // A factor that decays would switch its channel off.
+  EXPECT_FALSE(IsDecayed(parameters[2]));
+  EXPECT_FALSE(IsDecayed(parameters[3]));
 }
 
 }  // namespace
