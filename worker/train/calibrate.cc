@@ -35,20 +35,14 @@ absl::StatusOr<std::vector<gate::Calibration>> CalibrateHeads(
     const data::PipelineConfig& pipeline, dist::Group& group, int64_t images, int64_t batch) {
   const data::IndexRange shard =
       data::RankShare(std::min(images, dataset->size()), group.rank(), group.size());
-  data::LoaderOptions options;
-  options.threads = 1;
-  options.end_step = data::EvaluationSteps(shard, batch);
-  data::Loader loader(
-      dataset, pipeline,
-      [&](int64_t step) {
-        return data::BatchPlan{0, data::EvaluationIndices(shard, batch, step)};
-      },
-      options);
+  const int64_t steps = data::EvaluationSteps(shard, batch);
+  const std::unique_ptr<data::Loader> loader =
+      MakeEvaluationLoader(std::move(dataset), pipeline, shard, batch);
   const auto gates = static_cast<int64_t>(model.settings().gates.size());
   const auto grid = static_cast<int64_t>(gate::TemperatureGrid().size());
   torch::Tensor sums = torch::zeros({gates, grid, gate::kReliabilityNumbers}, torch::kDouble);
-  for (int64_t step = 0; step < options.end_step; ++step) {
-    SLUICE_ASSIGN_OR_RETURN(const data::Batch loaded, loader.Next());
+  for (int64_t step = 0; step < steps; ++step) {
+    SLUICE_ASSIGN_OR_RETURN(const data::Batch loaded, loader->Next());
     SLUICE_RETURN_IF_ERROR(dist::Guard("calibration", [&] {
       const ModelBatch one = ToModelBatch(loaded, {}, model.vit()->pos_embed.options());
       const std::vector<torch::Tensor> logits = model.HeadLogits(one.images);

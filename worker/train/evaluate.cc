@@ -24,24 +24,30 @@ ModelBatch ToModelBatch(const data::Batch& batch, const gate::DrawKey& key,
   return result;
 }
 
+std::unique_ptr<data::Loader> MakeEvaluationLoader(std::shared_ptr<const data::Dataset> dataset,
+                                                   const data::PipelineConfig& pipeline,
+                                                   const data::IndexRange& shard, int64_t batch) {
+  data::LoaderOptions options;
+  options.threads = 1;
+  options.prefetch = 2;
+  options.end_step = data::EvaluationSteps(shard, batch);
+  const auto plan = [shard, batch](int64_t step) {
+    return data::BatchPlan{0, data::EvaluationIndices(shard, batch, step)};
+  };
+  return std::make_unique<data::Loader>(std::move(dataset), pipeline, plan, options);
+}
+
 absl::StatusOr<Evaluation> Evaluate(GatedModel& model, std::shared_ptr<const data::Dataset> dataset,
                                     const data::PipelineConfig& pipeline, dist::Group& group,
                                     int64_t batch, bool gated, uint64_t seed,
                                     LatencyHistogram* inference) {
   const data::IndexRange shard = data::RankShare(dataset->size(), group.rank(), group.size());
-  data::LoaderOptions options;
-  options.threads = 1;
-  options.prefetch = 2;
-  options.end_step = data::EvaluationSteps(shard, batch);
-  data::Loader loader(
-      dataset, pipeline,
-      [&](int64_t step) {
-        return data::BatchPlan{0, data::EvaluationIndices(shard, batch, step)};
-      },
-      options);
+  const int64_t steps = data::EvaluationSteps(shard, batch);
+  const std::unique_ptr<data::Loader> loader =
+      MakeEvaluationLoader(std::move(dataset), pipeline, shard, batch);
   double correct = 0, loss = 0, open = 0, tokens = 0;
-  for (int64_t step = 0; step < options.end_step; ++step) {
-    SLUICE_ASSIGN_OR_RETURN(const data::Batch loaded, loader.Next());
+  for (int64_t step = 0; step < steps; ++step) {
+    SLUICE_ASSIGN_OR_RETURN(const data::Batch loaded, loader->Next());
     const ModelBatch images = ToModelBatch(loaded, {seed, 0}, model.vit()->pos_embed.options());
     GateDecision decision;
     const auto start = Clock::now();

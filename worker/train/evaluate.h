@@ -9,6 +9,7 @@
 #include "worker/data/dataset.h"
 #include "worker/data/loader.h"
 #include "worker/data/pipeline.h"
+#include "worker/data/sampler.h"
 #include "worker/dist/process_group.h"
 #include "worker/train/gated_model.h"
 
@@ -30,6 +31,11 @@ struct Evaluations {
 // A loader's batch as tensors; images have the type and device of `like`.
 ModelBatch ToModelBatch(const data::Batch& batch, const gate::DrawKey& key,
                         const torch::TensorOptions& like);
+
+// Loads `shard` of a data set in order, in batches of at most `batch` images.
+std::unique_ptr<data::Loader> MakeEvaluationLoader(std::shared_ptr<const data::Dataset> dataset,
+                                                   const data::PipelineConfig& pipeline,
+                                                   const data::IndexRange& shard, int64_t batch);
 
 // Evaluates every image of `dataset` once, shared out over the ranks, by `gated` or dense forwards
 // of at most `batch` images. Draws of the gate depend on seed and image only. A collective: all
