@@ -25,7 +25,8 @@ Commands
   sanitize           build and test under the address and the thread sanitizer, whatever has passed before
   convert dinov2     fetch a pretrained DINOv2 ViT-S/14 and convert it for --model.init, into .deps/weights
                      (--output FILE: elsewhere)
-  parity [NAME…]     compare logits and every gradient with timm's (tests/parity; installs 5 GB of Python packages)
+  parity [NAME…]     compare logits and every gradient with timm's (tests/parity; installs 5 GB of Python packages);
+                     parity step [OPTION…]: the time of a dense step beside timm's, in turns
   clean              remove build/
 
 Environment
@@ -269,6 +270,12 @@ convert() {
 }
 
 parity() {
+  if [[ ${1:-} == step ]]; then
+    build cpu sluice_dense_steps
+    install_apart parity
+    "$deps/parity/bin/python" tests/parity/dense_step.py --tool build/cpu/bin/sluice_dense_steps "${@:2}"
+    return
+  fi
   build cpu sluice_parity_tool
   install_apart parity
   "$deps/parity/bin/python" tests/parity/convert_test.py

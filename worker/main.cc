@@ -22,6 +22,7 @@ const std::map<std::string, Command>& Commands() {
       {"predict", {"classes, confidences and open patches of images", sluice::commands::Predict}},
       {"export", {"plain weights or adapters of a checkpoint", sluice::commands::Export}},
       {"bench", {"measure what Sluice costs", sluice::commands::Bench}},
+      {"plan", {"bytes that a training step holds, from the shapes", sluice::commands::Plan}},
       {"demo",
        {"dense against gated post-training at equal seconds, on Fashion-MNIST",
         sluice::commands::Demo}},

@@ -8,7 +8,10 @@
 #include "worker/commands/command.h"
 #include "worker/dist/process_group.h"
 #include "worker/gate/settings.h"
+#include "worker/study/storage_bench.h"
 #include "worker/study/telemetry_bench.h"
+#include "worker/train/kernel_bench.h"
+#include "worker/train/memory_bench.h"
 #include "worker/train/step_bench.h"
 
 namespace sluice::commands {
@@ -17,46 +20,94 @@ namespace {
 struct BenchOptions {
   std::string what = "step";
   std::string json;
-  std::string modes = "compact,selective";
+  std::string modes;
+  std::string activations = "fp32,fp8";
   study::TelemetryBenchConfig telemetry;
-  train::StepBenchConfig step;
+  study::StorageBenchConfig storage;
+  train::KernelBenchConfig kernels;
+  train::MemoryBenchConfig step;  // What step is told is part of it.
 };
 
 void Define(OptionSet& o, BenchOptions& b) {
-  o.Choice("what", &b.what, {"step", "telemetry"},
-           "step: gated steps over dense ones, in turn; telemetry: steps with a sidecar over steps "
-           "without, in turn");
+  o.Choice("what", &b.what, {"step", "kernels", "memory", "storage", "telemetry"},
+           "step: gated steps over dense ones, in turn; kernels: each beside the operators that it "
+           "stands for; memory: bytes of a step beside the planned "
+           "ones; storage: accuracy with activations kept in smaller forms against float32; "
+           "telemetry: steps with a sidecar over steps without, in turn");
   o.Integer("rounds", &b.step.rounds, 2, 100'000, "Times that everything is measured");
   o.Text("json", &b.json, "Where the figures go; - is standard output");
-  o.Text("output", &b.telemetry.output, "telemetry: folder of the runs");
-  o.Text("data", &b.telemetry.data_folder, "telemetry: folder of Fashion-MNIST's IDX files");
-  o.Integer("nproc", &b.telemetry.nproc, 1, 64, "telemetry: ranks");
-  o.Integer("steps", &b.telemetry.steps, 30, 1'000'000, "telemetry: steps of a run");
+  o.Text("output", &b.telemetry.output, "storage, telemetry: folder of the runs");
+  o.Text("data", &b.telemetry.data_folder,
+         "storage, telemetry: folder of Fashion-MNIST's IDX files");
+  o.Integer("nproc", &b.telemetry.nproc, 1, 64, "storage, telemetry: ranks");
+  o.Integer("seeds", &b.storage.seeds, 1, 100, "storage: repetitions with other images");
+  o.Integer("steps", &b.telemetry.steps, 30, 1'000'000, "storage, telemetry: steps of a run");
   o.Number("kill-every", &b.telemetry.kill_every, 0, 86400,
            "telemetry: mean seconds between kills of the sidecar; 0: none");
-  o.Text("modes", &b.modes, "step: mask, selective, compact, separated by commas");
-  o.Numbers("rates", &b.step.rates, 0.001, 1, "step: activation rates");
-  o.Integers("layers", &b.step.layers, 1, 127, "step: blocks after which a gate stands");
-  o.Choice("scorer", &b.step.scorer, gate::ScorerNames(), "step: where scores come from");
-  o.Integer("classes", &b.step.classes, 2, 1'000'000, "step: classes");
-  o.Integer("batch", &b.step.batch, 1, 65536, "step: images");
-  o.Integer("threads", &b.step.threads, 1, 1024, "step: compute threads");
+  o.Text("modes", &b.modes,
+         "step, memory: of mask, selective, compact (and, for memory, dense), separated by commas");
+  o.Text("activations", &b.activations,
+         "memory, storage: of fp32, bf16, fp8, separated by commas: how the forward keeps them");
+  o.Numbers("rates", &b.step.rates, 0.001, 1, "step, memory: activation rates");
+  o.Integers("layers", &b.step.layers, 1, 127, "step, memory: blocks after which a gate stands");
+  o.Choice("scorer", &b.step.scorer, gate::ScorerNames(), "step, memory: where scores come from");
+  o.Integer("classes", &b.step.classes, 2, 1'000'000, "step, memory: classes");
+  o.Integer("batch", &b.step.batch, 1, 65536, "step, kernels, memory: images");
+  o.Integer("threads", &b.step.threads, 1, 1024, "step, kernels, memory: compute threads");
+  o.Integer("megabytes", &b.kernels.megabytes, 0, 1'000'000,
+            "kernels: logits beyond the caches; 0: eight times the last-level cache");
+  o.Flag("checkpointing", &b.step.memory.checkpointing,
+         "step, memory: blocks keep their input alone and run again in the backward");
+  o.Choice("autocast", &b.step.memory.autocast, {"off", "bf16"},
+           "step, memory: products and attention in bfloat16");
   config::DefineModelOptions(o, b.step.model);
 }
 
+absl::StatusOr<std::string> MeasureStorage(BenchOptions& b) {
+  b.storage.output = b.telemetry.output;
+  b.storage.data_folder = b.telemetry.data_folder;
+  b.storage.nproc = b.telemetry.nproc;
+  b.storage.steps = b.telemetry.steps;
+  b.storage.forms.clear();
+  for (const std::string& form : b.step.activations) {
+    SLUICE_RETURN_IF_ERROR(memory::ParseStorage(form).status());
+    if (form != "fp32") b.storage.forms.push_back(form);
+  }
+  return study::RunStorageBench(b.storage);
+}
+
+absl::StatusOr<std::string> MeasureKernels(BenchOptions& b) {
+  b.kernels.batch = b.step.batch;
+  b.kernels.threads = b.step.threads;
+  b.kernels.rounds = b.step.rounds;
+  absl::StatusOr<std::string> figures;
+  SLUICE_RETURN_IF_ERROR(dist::Guard("bench", [&] { figures = train::RunKernelBench(b.kernels); }));
+  return figures;
+}
+
 absl::StatusOr<std::string> Measure(BenchOptions& b) {
+  if (b.what == "kernels") return MeasureKernels(b);
   if (b.what == "telemetry") {
     b.telemetry.rounds = b.step.rounds;
     return study::RunTelemetryBench(b.telemetry);
   }
+  b.step.activations = absl::StrSplit(b.activations, ',', absl::SkipEmpty());
+  if (b.what == "storage") return MeasureStorage(b);
+  const bool memory = b.what == "memory";
+  if (b.modes.empty()) b.modes = memory ? "dense,compact" : "compact,selective";
   b.step.modes = absl::StrSplit(b.modes, ',', absl::SkipEmpty());
   for (const std::string& mode : b.step.modes) {
     if (mode == "mask" || mode == "selective" || mode == "compact") continue;
-    return absl::InvalidArgumentError(
-        absl::StrCat("modes has '", mode, "', expected mask, selective or compact"));
+    if (mode == "dense" && memory) continue;
+    return absl::InvalidArgumentError(absl::StrCat(
+        "modes has '", mode, "', expected mask, selective or compact", memory ? ", or dense" : ""));
   }
+  if (memory && (b.step.modes.empty() || b.step.activations.empty()))
+    return absl::InvalidArgumentError("modes and activations must name one at least");
   absl::StatusOr<std::string> figures;
-  SLUICE_RETURN_IF_ERROR(dist::Guard("bench", [&] { figures = train::RunStepBench(b.step); }));
+  SLUICE_RETURN_IF_ERROR(dist::Guard("bench", [&] {
+    figures = memory ? train::RunMemoryBench(b.step) : train::RunStepBench(b.step);
+  }));
   return figures;
 }
 

@@ -110,6 +110,7 @@ void DefineTrainOptions(OptionSet& options, TrainConfig& config) {
   DefineFootprintOptions(options, config.footprint);
   DefineAdapterOptions(options, config.adapters);
   DefineOptim(options, config.train);
+  DefineMemoryOptions(options, config.memory);
 }
 
 absl::Status ValidateTrainConfig(const TrainConfig& config) {
@@ -129,6 +130,7 @@ absl::Status ValidateTrainConfig(const TrainConfig& config) {
   SLUICE_ASSIGN_OR_RETURN(const model::VitConfig vit, ResolveModel(config.model, 2));
   SLUICE_RETURN_IF_ERROR(ValidateAdaptersConfig(config.adapters));
   SLUICE_RETURN_IF_ERROR(ValidateGateConfig(config.gate, vit.depth, config.train.steps));
+  SLUICE_RETURN_IF_ERROR(ValidateMemoryConfig(config.memory, config.gate.mode));
   SLUICE_ASSIGN_OR_RETURN(const data::PipelineConfig pipeline, ResolvePipeline(config, true));
   return Annotate(
       data::ValidateNormalization(pipeline.normalization, static_cast<int>(vit.channels)),
@@ -189,7 +191,9 @@ std::string Fingerprint(const TrainConfig& c) {
       {"train",
        {c.train.steps, c.train.batch, c.train.accumulate, c.train.lr, c.train.min_lr_ratio,
         c.train.warmup_steps, c.train.weight_decay, c.train.beta1, c.train.beta2, c.train.epsilon,
-        c.train.clip, c.train.label_smoothing, c.train.seed}}}
+        c.train.clip, c.train.label_smoothing, c.train.seed}},
+      {"memory",
+       {c.memory.activations, c.memory.checkpointing, c.memory.autocast, c.memory.fp8_matmul}}}
       .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 

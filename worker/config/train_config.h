@@ -9,6 +9,7 @@
 #include "worker/config/adapters_config.h"
 #include "worker/config/footprint_config.h"
 #include "worker/config/gate_config.h"
+#include "worker/config/memory_options.h"
 #include "worker/data/augment.h"
 #include "worker/data/pipeline.h"
 #include "worker/model/vit_config.h"
@@ -73,6 +74,7 @@ struct TrainConfig {
   FootprintConfig footprint;
   AdaptersConfig adapters;
   OptimConfig train;
+  MemoryConfig memory;
   std::string eval_mode = "both";
   int64_t eval_every = 0;
   int64_t eval_batch = 256;

@@ -2,11 +2,15 @@
 
 #include <cmath>
 
+#include "worker/gate/kernel_scores.h"
+
 namespace sluice::gate {
 namespace {
 
 // qkv [B, T, 3D] -> sums over images and rows, [heads].
 torch::Tensor EntropySums(const torch::Tensor& qkv, int64_t heads) {
+  if (KernelsTake(qkv))
+    return KernelAttentionEntropies(qkv, heads, 0).to(torch::kDouble).sum(at::IntArrayRef{0, 2});
   const std::vector<torch::Tensor> parts = qkv.chunk(3, -1);
   const auto split = [heads](const torch::Tensor& x) {
     return x.unflatten(-1, {heads, x.size(-1) / heads}).transpose(1, 2);

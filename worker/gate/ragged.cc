@@ -1,6 +1,8 @@
 #include "worker/gate/ragged.h"
 
+#include "worker/gate/flash.h"
 #include "worker/gate/row_ops.h"
+#include "worker/memory/recompute.h"
 
 namespace sluice::gate {
 namespace {
@@ -15,6 +17,25 @@ torch::Tensor Join(std::vector<torch::Tensor>& parts) {
 std::vector<torch::Tensor> Split(const torch::Tensor& rows, const std::vector<int64_t>& sizes) {
   return sizes.size() == 1 ? std::vector<torch::Tensor>{rows}
                            : at::split_with_sizes(rows, sizes, 0);
+}
+
+// Block `block` on packed rows.
+torch::Tensor RunPacked(model::Block& block, const torch::Tensor& x, const PackedRows& packed) {
+  return block->AfterMlp(
+      block->AfterAttention(x, AttendInside(block->Qkv(x), packed, block->attn->heads)));
+}
+
+// The same for class tokens alone, one query per image: [T, D] -> [images, D].
+torch::Tensor RunPackedForClassTokens(model::Block& block, const torch::Tensor& x,
+                                      const PackedRows& packed) {
+  const torch::Tensor cls = IndexTensor(packed.cls_rows, x.device());
+  const torch::Tensor normed = block->Norm1(x);
+  std::vector<NestedGroup> groups;
+  for (const PackedGroup& group : packed.groups)
+    groups.push_back({group.images, 1, group.rows_per_image});
+  const torch::Tensor attended = AttendNested(block->Query(GatherRows(normed, cls)),
+                                              block->KeyValue(normed), groups, block->attn->heads);
+  return block->AfterMlp(block->AfterAttention(GatherRows(x, cls), attended));
 }
 
 }  // namespace
@@ -35,6 +56,12 @@ std::vector<torch::Tensor> SplitRows(const torch::Tensor& rows,
 }
 
 torch::Tensor AttendInside(const torch::Tensor& qkv, const PackedRows& packed, int64_t heads) {
+  if (HasRaggedAttention(qkv)) {
+    const std::vector<torch::Tensor> all = qkv.chunk(3, -1);
+    SequenceStarts starts;
+    for (const PackedGroup& group : packed.groups) starts.Add(group.images, group.rows_per_image);
+    return RaggedAttention(all[0], all[1], all[2], starts, starts, heads);
+  }
   std::vector<torch::Tensor> parts;
   for (const torch::Tensor& rows : SplitRows(qkv, packed.groups)) {
     const std::vector<torch::Tensor> group = rows.chunk(3, -1);
@@ -45,6 +72,15 @@ torch::Tensor AttendInside(const torch::Tensor& qkv, const PackedRows& packed, i
 
 torch::Tensor AttendNested(const torch::Tensor& q, const torch::Tensor& kv,
                            const std::vector<NestedGroup>& groups, int64_t heads) {
+  if (HasRaggedAttention(q)) {
+    const std::vector<torch::Tensor> pair = kv.chunk(2, -1);
+    SequenceStarts queries, keys;
+    for (const NestedGroup& group : groups) {
+      queries.Add(group.images, group.rows_per_image);
+      keys.Add(group.images, group.keys_per_image);
+    }
+    return RaggedAttention(q, pair[0], pair[1], queries, keys, heads);
+  }
   std::vector<int64_t> row_counts, key_counts;
   for (const NestedGroup& group : groups) {
     row_counts.push_back(group.images * group.rows_per_image);
@@ -68,27 +104,19 @@ torch::Tensor RunToPool(model::Vit& vit, int64_t first_block, torch::Tensor x,
                         const PackedRows& packed) {
   const bool by_class_token = vit->config().pool == model::Pool::kClassToken;
   const int64_t depth = vit->config().depth;
+  // A block that runs again in the backward does so after its caller's rows are gone.
+  const auto shared = std::make_shared<const PackedRows>(packed);
   for (int64_t i = first_block; i < depth; ++i) {
-    model::Block& block = vit->blocks[i];
-    if (by_class_token && i + 1 == depth) {
-      // Nobody looks at the last block's patches: one query per image.
-      const torch::Tensor cls = IndexTensor(packed.cls_rows, x.device());
-      const torch::Tensor normed = block->Norm1(x);
-      std::vector<NestedGroup> groups;
-      for (const PackedGroup& group : packed.groups)
-        groups.push_back({group.images, 1, group.rows_per_image});
-      const torch::Tensor attended =
-          AttendNested(block->Query(GatherRows(normed, cls)), block->KeyValue(normed), groups,
-                       block->attn->heads);
-      return vit->BeforePool(block->AfterMlp(block->AfterAttention(GatherRows(x, cls), attended)));
-    }
-    x = block->AfterMlp(
-        block->AfterAttention(x, AttendInside(block->Qkv(x), packed, block->attn->heads)));
+    // Nobody looks at the last block's patches.
+    const bool last = by_class_token && i + 1 == depth;
+    x = memory::RunBlock(
+        [block = vit->blocks[i], shared, last](const torch::Tensor& rows) mutable {
+          return last ? RunPackedForClassTokens(block, rows, *shared)
+                      : RunPacked(block, rows, *shared);
+        },
+        x);
   }
-  if (by_class_token) {
-    return vit->BeforePool(GatherRows(x, IndexTensor(packed.cls_rows, x.device())));
-  }
-  return vit->BeforePool(MeanOfPatches(x, packed));
+  return vit->BeforePool(by_class_token ? x : MeanOfPatches(x, packed));
 }
 
 torch::Tensor MeanOfPatches(const torch::Tensor& x, const PackedRows& packed) {

@@ -4,6 +4,7 @@
 
 #include "common/philox.h"
 #include "common/status.h"
+#include "worker/gate/kernel_scores.h"
 
 namespace sluice::gate {
 
@@ -45,18 +46,21 @@ torch::Tensor TokenScores(Scorer scorer, const ScoreInput& input) {
 }
 
 torch::Tensor EntropyScores(const torch::Tensor& logits) {
+  if (KernelsTake(logits)) return KernelEntropyScores(logits);
   const torch::Tensor log_p = at::log_softmax(logits.to(torch::kFloat), -1);
   const torch::Tensor entropy = (log_p.exp() * log_p).sum(-1).neg();
   return (entropy / std::log(static_cast<double>(logits.size(-1)))).clamp(0.0, 1.0);
 }
 
 torch::Tensor ImageEntropies(const torch::Tensor& logits) {
+  if (KernelsTake(logits)) return KernelImageEntropies(logits);
   const torch::Tensor mean = at::softmax(logits.to(torch::kFloat), -1).mean(1);
   const torch::Tensor entropy = (mean * mean.clamp_min(1e-30).log()).sum(-1).neg();
   return (entropy / std::log(static_cast<double>(logits.size(-1)))).clamp(0.0, 1.0);
 }
 
 torch::Tensor InformationScores(const torch::Tensor& logits) {
+  if (KernelsTake(logits)) return KernelInformationScores(logits);
   const torch::Tensor log_p = at::log_softmax(logits.to(torch::kFloat), -1);
   const torch::Tensor p = log_p.exp();
   // A class that no token of the image believes in adds nothing: 0 * log(0 / 0) is 0.
@@ -71,6 +75,7 @@ torch::Tensor MarginScores(const torch::Tensor& logits) {
 }
 
 torch::Tensor AttentionScores(const torch::Tensor& qkv, int64_t heads) {
+  if (KernelsTake(qkv)) return KernelAttentionEntropies(qkv, heads, 1).mean(1);
   const int64_t keys = qkv.size(1);
   const torch::Tensor log_p = LogAttention(qkv, heads, 1, keys);
   // A score so low that its probability is 0 adds nothing.

@@ -21,6 +21,9 @@ struct ScoreInput {
 // the logits have one.
 torch::Tensor TokenScores(Scorer scorer, const ScoreInput& input);
 
+// Float32 on the CPU that needs no graph is scored by the kernels of kernel_scores.h, anything else
+// by LibTorch's operators; they agree to 1e-6.
+
 // Normalised entropy per token: logits [G, n, K] -> [G, n].
 torch::Tensor EntropyScores(const torch::Tensor& logits);
 // Normalised entropy of each image's mean prediction: logits [G, n, K] -> [G].

@@ -2,6 +2,8 @@
 
 #include <limits>
 
+#include "worker/memory/saved_tensors.h"
+
 namespace sluice::model {
 
 namespace nn = torch::nn;
@@ -86,23 +88,35 @@ torch::Tensor BlockImpl::Scaled(const LayerScale& scale, const torch::Tensor& x)
   return x * (rest_is_open_ ? scale->gamma : scale->gamma.detach());
 }
 
-torch::Tensor BlockImpl::Qkv(const torch::Tensor& x) { return qkv_(Norm1(x)); }
+torch::Tensor BlockImpl::Norm1(const torch::Tensor& x) const {
+  const memory::InBlock kept;
+  return Norm(norm1, x);
+}
+
+torch::Tensor BlockImpl::Qkv(const torch::Tensor& x) {
+  const memory::InBlock kept;
+  return qkv_(Norm1(x));
+}
 
 torch::Tensor BlockImpl::Query(const torch::Tensor& normed) {
+  const memory::InBlock kept;
   const int64_t dim = normed.size(-1);
   return qkv_.Rows(normed, 0, dim);
 }
 
 torch::Tensor BlockImpl::KeyValue(const torch::Tensor& normed) {
+  const memory::InBlock kept;
   const int64_t dim = normed.size(-1);
   return qkv_.Rows(normed, dim, 2 * dim);
 }
 
 torch::Tensor BlockImpl::AfterAttention(const torch::Tensor& x, const torch::Tensor& attended) {
+  const memory::InBlock kept;
   return x + Scaled(ls1, proj_(attended));
 }
 
 torch::Tensor BlockImpl::AfterMlp(const torch::Tensor& x) {
+  const memory::InBlock kept;
   torch::Tensor hidden = fc1_(Norm(norm2, x));
   hidden =
       activation_ == Activation::kGelu ? at::gelu(hidden) : hidden * at::sigmoid(1.702 * hidden);
@@ -136,6 +150,7 @@ torch::Tensor Attend(const torch::Tensor& q, const torch::Tensor& k, const torch
                .masked_fill_(closed_keys.unsqueeze(1).unsqueeze(1),
                              -std::numeric_limits<double>::infinity());
   }
+  const memory::InBlock kept(memory::InBlock::Kind::kAttention);
   return at::scaled_dot_product_attention(split(q), split(k), split(v), bias)
       .transpose(1, 2)
       .flatten(2);

@@ -59,7 +59,7 @@ class BlockImpl : public torch::nn::Module {
   std::map<std::string, Projection*> Projections();
   void SetOpen(const BlockOpen& open);
 
-  torch::Tensor Norm1(const torch::Tensor& x) const { return Norm(norm1, x); }
+  torch::Tensor Norm1(const torch::Tensor& x) const;
   // qkv of normed rows: [..., D] -> [..., 3D].
   torch::Tensor Qkv(const torch::Tensor& x);
   // The same apart, from rows after norm1: [..., D] -> [..., D], and [..., D] -> [..., 2D].

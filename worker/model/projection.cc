@@ -1,5 +1,8 @@
 #include "worker/model/projection.h"
 
+#include "worker/memory/autocast.h"
+#include "worker/model/float8_linear.h"
+
 namespace sluice::model {
 namespace {
 
@@ -22,8 +25,10 @@ class PartlyOpen : public torch::autograd::Function<PartlyOpen> {
 
   static variable_list backward(AutogradContext* context, const variable_list& grads) {
     const auto saved = context->get_saved_variables();
-    const torch::Tensor x = saved[0].flatten(0, -2), weight = saved[1], index = saved[2];
-    const torch::Tensor g = grads[0].flatten(0, -2);
+    // Under autocast the product was one of bfloat16, and so is its gradient.
+    const torch::ScalarType type = grads[0].scalar_type();
+    const torch::Tensor x = saved[0].flatten(0, -2).to(type), weight = saved[1].to(type);
+    const torch::Tensor index = saved[2], g = grads[0].flatten(0, -2);
     torch::Tensor dx, dw = torch::zeros_like(weight), db;
     if (context->needs_input_grad(0)) dx = grads[0].matmul(weight);
     if (context->saved_data["rows"].toBool()) {
@@ -39,10 +44,11 @@ class PartlyOpen : public torch::autograd::Function<PartlyOpen> {
 };
 
 torch::Tensor ApplyLinear(const OpenPart& part, const torch::Tensor& x, const torch::Tensor& weight,
-                          const torch::Tensor& bias) {
+                          const torch::Tensor& bias, bool float8) {
   using Weight = OpenPart::Weight;
   if (part.weight == Weight::kAll || !weight.requires_grad() || !at::GradMode::is_enabled())
-    return at::linear(x, weight, bias);
+    return float8 && memory::Autocast::IsOn(x.device()) ? Float8Linear(x, weight, bias)
+                                                        : at::linear(x, weight, bias);
   if (part.weight == Weight::kNone)
     return at::linear(x, weight.detach(), part.bias ? bias : bias.detach());
   return PartlyOpen::apply(x, weight, bias, part.index, part.weight == Weight::kRows, part.bias);
@@ -68,10 +74,11 @@ torch::Tensor Projection::Rows(const torch::Tensor& x, int64_t first, int64_t co
   const auto rows = [&](const torch::Tensor& t) { return all ? t : t.narrow(0, first, count); };
   const torch::Tensor weight = rows(linear_->weight), bias = rows(linear_->bias);
   const OpenPart part = all ? part_ : Narrow(part_, first, count);
-  if (!adapter_) return ApplyLinear(part, x, weight, bias);
+  if (!adapter_) return ApplyLinear(part, x, weight, bias, float8_);
   const auto own = [&](const torch::Tensor& t) { return adapter_is_open_ ? t : t.detach(); };
-  if (adapter_->scales_input()) return ApplyLinear(part, x * own(adapter_->ia3)[0], weight, bias);
-  const torch::Tensor y = ApplyLinear(part, x, weight, bias);
+  if (adapter_->scales_input())
+    return ApplyLinear(part, x * own(adapter_->ia3)[0], weight, bias, float8_);
+  const torch::Tensor y = ApplyLinear(part, x, weight, bias, float8_);
   if (adapter_->ia3.defined()) return y * rows(own(adapter_->ia3)).squeeze(1);
   const torch::Tensor low = at::linear(x, own(adapter_->lora_a));
   return y + adapter_->scale * at::linear(low, rows(own(adapter_->lora_b)));

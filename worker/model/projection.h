@@ -35,6 +35,8 @@ class Projection {
   const std::optional<Adapter>& adapter() const { return adapter_; }
   torch::nn::Linear& linear() { return linear_; }
 
+  // Forward products in e4m3 where autocast is on; see Float8Linear.
+  void SetFloat8(bool on) { float8_ = on; }
   void SetOpen(OpenPart part, bool adapter_is_open) {
     part_ = std::move(part);
     adapter_is_open_ = adapter_is_open;
@@ -45,6 +47,7 @@ class Projection {
   std::optional<Adapter> adapter_;
   OpenPart part_;
   bool adapter_is_open_ = true;
+  bool float8_ = false;
 };
 
 }  // namespace sluice::model

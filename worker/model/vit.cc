@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "worker/memory/recompute.h"
+
 namespace sluice::model {
 namespace {
 
@@ -113,11 +115,16 @@ void VitImpl::SetOpen(const ModelOpen& open) {
 }
 
 torch::Tensor VitImpl::FromBlock(int64_t first_block, torch::Tensor x) {
-  for (int64_t i = first_block; i + 1 < config_.depth; ++i) x = blocks[i]->Forward(x);
-  Block& last = blocks[config_.depth - 1];
-  return Classify(BeforePool(config_.pool == Pool::kClassToken
-                                 ? last->ForwardClassToken(x)
-                                 : last->Forward(x).slice(1, 1).mean(1)));
+  const bool by_class_token = config_.pool == Pool::kClassToken;
+  for (int64_t i = first_block; i < config_.depth; ++i) {
+    const bool last = by_class_token && i + 1 == config_.depth;
+    x = memory::RunBlock(
+        [block = blocks[i], last](const torch::Tensor& rows) mutable {
+          return last ? block->ForwardClassToken(rows) : block->Forward(rows);
+        },
+        x);
+  }
+  return Classify(BeforePool(by_class_token ? x : x.slice(1, 1).mean(1)));
 }
 
 torch::Tensor VitImpl::Forward(const torch::Tensor& images) { return FromBlock(0, Embed(images)); }

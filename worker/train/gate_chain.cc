@@ -48,7 +48,7 @@ std::vector<torch::Tensor> GateChain::Logits(const torch::Tensor& x,
                                              const gate::PackedRows& packed) {
   std::vector<torch::Tensor> logits;
   for (const torch::Tensor& rows : gate::SplitRows(x.detach(), packed.groups))
-    logits.push_back(heads_[next_](rows.slice(1, 1)));
+    logits.push_back(heads_[next_](rows.slice(1, 1)).to(heads_[next_]->weight.scalar_type()));
   if (!settings_.train_head) return logits;
   const torch::Tensor labels =
       batch_.labels.index_select(0, gate::IndexTensor(packed.images, batch_.labels.device()));

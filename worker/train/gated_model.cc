@@ -7,6 +7,9 @@
 #include "worker/gate/prefix.h"
 #include "worker/gate/ragged.h"
 #include "worker/gate/selective.h"
+#include "worker/memory/autocast.h"
+#include "worker/memory/recompute.h"
+#include "worker/memory/saved_tensors.h"
 
 namespace sluice::train {
 namespace {
@@ -43,6 +46,14 @@ GatedModel::GatedModel(const model::VitConfig& config, const GateSettings& setti
 void GatedModel::Attach(const model::AdapterConfig& config, bool only) {
   vit_->Attach(config);
   if (only) vit_->FreezeBackbone();
+}
+
+void GatedModel::SetMemory(const memory::Settings& settings) {
+  memory_ = settings;
+  for (model::Block& block : vit_->blocks) {
+    for (const auto& [name, projection] : block->Projections())
+      projection->SetFloat8(settings.fp8_matmul);
+  }
 }
 
 void GatedModel::To(torch::ScalarType type) {
@@ -82,18 +93,23 @@ TrainPass GatedModel::TrainForward(const ModelBatch& batch, const Decided& decid
     decided({});
     return NothingOpen(batch);
   }
+  const memory::SavedTensors kept(memory_, vit_->parameters());
+  const memory::Autocast autocast(batch.images.device(), memory_.autocast);
   if (settings_.shadow || settings_.mode == Mode::kDense) return DensePass(batch, decided);
   return settings_.mode == Mode::kMask ? MaskPass(batch, decided) : PackedPass(batch, decided);
 }
 
 TrainPass GatedModel::TrainDense(const ModelBatch& batch) {
-  return batch.images.size(0) == 0 ? NothingOpen(batch) : DensePass(batch, [](const auto&) {});
+  if (batch.images.size(0) == 0) return NothingOpen(batch);
+  const memory::SavedTensors kept(memory_, vit_->parameters());
+  const memory::Autocast autocast(batch.images.device(), memory_.autocast);
+  return DensePass(batch, [](const auto&) {});
 }
 
 TrainPass GatedModel::Finish(const torch::Tensor& logits, const torch::Tensor& labels) const {
   TrainPass pass;
-  pass.loss =
-      at::cross_entropy_loss(logits, labels, {}, at::Reduction::Sum, -100, label_smoothing_);
+  pass.loss = at::cross_entropy_loss(logits.to(vit_->pos_embed.scalar_type()), labels, {},
+                                     at::Reduction::Sum, -100, label_smoothing_);
   pass.loss_sum = pass.loss.detach();
   pass.correct = (logits.argmax(1) == labels).sum();
   return pass;
@@ -127,9 +143,17 @@ TrainPass GatedModel::DensePass(const ModelBatch& batch, const Decided& decided)
   for (const GateAt& gate : settings_.gates) {
     torch::Tensor qkv;
     for (; block < gate.layer; ++block) {
-      qkv = vit_->blocks[block]->Qkv(x);
-      x = vit_->blocks[block]->AfterQkv(x, qkv);
+      // Only a scorer looks at qkv.
+      if (settings_.shadow && block + 1 == gate.layer) {
+        qkv = vit_->blocks[block]->Qkv(x);
+        x = vit_->blocks[block]->AfterQkv(x, qkv);
+        break;
+      }
+      x = memory::RunBlock([one = vit_->blocks[block]](
+                               const torch::Tensor& rows) mutable { return one->Forward(rows); },
+                           x);
     }
+    block = gate.layer;
     if (settings_.shadow) {
       chain.Decide(x.flatten(0, 1), qkv.flatten(0, 1), all);
     } else {
@@ -204,7 +228,11 @@ TrainPass GatedModel::MaskPass(const ModelBatch& batch, const Decided& decided) 
     pass = NothingOpen(batch);
   } else {
     for (; block < vit_->config().depth; ++block) {
-      x = gate::AfterMaskedQkv(vit_->blocks[block], x, vit_->blocks[block]->Qkv(x), open);
+      x = memory::RunBlock(
+          [one = vit_->blocks[block], open](const torch::Tensor& rows) mutable {
+            return gate::AfterMaskedQkv(one, rows, one->Qkv(rows), open);
+          },
+          x);
     }
     const torch::Tensor images = gate::IndexTensor(packed.images, x.device());
     pass = Finish(vit_->Classify(gate::PoolMasked(vit_, x, open)).index_select(0, images),

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "worker/gate/prefix.h"
+#include "worker/memory/memory_config.h"
 #include "worker/model/vit.h"
 #include "worker/model/weights.h"
 #include "worker/torch.h"
@@ -56,6 +57,9 @@ class GatedModel {
   // trained then. Call before an optimizer or a reducer holds its parameters.
   void Attach(const model::AdapterConfig& config, bool only);
 
+  // How training forwards compute and what they keep; evaluation is always plain float32.
+  void SetMemory(const memory::Settings& settings);
+
   // Converts all parameters; call before an optimizer or a reducer holds them.
   void To(torch::ScalarType type);
 
@@ -78,6 +82,7 @@ class GatedModel {
 
   GateSettings settings_;
   double label_smoothing_;
+  memory::Settings memory_;
   model::Vit vit_{nullptr};
   std::vector<torch::nn::Linear> heads_;  // One per gate.
 };

@@ -9,6 +9,7 @@
 #include "common/log_line.h"
 #include "common/status.h"
 #include "worker/model/adapter_file.h"
+#include "worker/model/float8_linear.h"
 #include "worker/tensors/safetensors_file.h"
 
 namespace sluice::train {
@@ -104,10 +105,12 @@ absl::StatusOr<torch::Device> ResolveDevice(const std::string& name, int local_r
 absl::StatusOr<Assembly> Assemble(const config::TrainConfig& config, int64_t classes,
                                   const torch::Device& device) {
   SLUICE_ASSIGN_OR_RETURN(const model::VitConfig vit, config::ResolveModel(config.model, classes));
+  if (config.memory.fp8_matmul) SLUICE_RETURN_IF_ERROR(model::CheckFloat8(device));
   Assembly assembly;
   assembly.model = std::make_unique<GatedModel>(vit, config::ResolveGates(config.gate),
                                                 config.train.label_smoothing,
                                                 static_cast<uint64_t>(config.train.seed), device);
+  assembly.model->SetMemory(config::ResolveMemory(config.memory));
   const model::AdapterConfig adapters = config::ResolveAdapters(config.adapters);
   assembly.model->Attach(adapters,
                          adapters.kind != model::AdapterKind::kNone && config.adapters.only);

@@ -5,16 +5,16 @@
 #include <algorithm>
 #include <iostream>
 #include <nlohmann/json.hpp>
-#include <numeric>
 
 #include "absl/strings/str_format.h"
 #include "common/median.h"
 #include "common/status.h"
 #include "worker/gate/flops.h"
+#include "worker/memory/memory_meter.h"
 #include "worker/train/adamw.h"
+#include "worker/train/bench_variants.h"
 #include "worker/train/clock.h"
 #include "worker/train/gated_model.h"
-#include "worker/train/memory_meter.h"
 #include "worker/train/setup.h"
 
 namespace sluice::train {
@@ -22,13 +22,6 @@ namespace {
 
 constexpr int kWarmUpSteps = 2;
 constexpr uint64_t kBenchSeed = 1;
-
-// What is timed: dense, or one mode at one rate.
-struct Variant {
-  GateSettings settings;
-  double rate = 1.0;
-  std::string mode;
-};
 
 struct Measured {
   double seconds = 0.0;
@@ -40,49 +33,36 @@ class StepBench {
   static absl::StatusOr<StepBench> Make(const StepBenchConfig& config) {
     SLUICE_ASSIGN_OR_RETURN(const model::VitConfig vit,
                             config::ResolveModel(config.model, config.classes));
-    std::vector<Variant> variants;
-    for (const std::string& mode : config.modes) {
-      for (const double rate : config.rates) {
-        config::GateConfig gate;
-        gate.mode = mode;
-        gate.layers = config.layers;
-        gate.scorer = config.scorer;
-        gate.policy = "budget";
-        gate.rates = {rate};
-        SLUICE_RETURN_IF_ERROR(config::ValidateGateConfig(gate, vit.depth, 1));
-        variants.push_back({config::ResolveGates(gate), rate, mode});
-        // The head is a probe of its own: its cost is not the step's.
-        variants.back().settings.train_head = false;
-      }
-    }
+    SLUICE_ASSIGN_OR_RETURN(
+        std::vector<BenchVariant> variants,
+        MakeBenchVariants(config.modes, config.rates, config.layers, config.scorer, vit));
+    for (const BenchVariant& variant : variants)
+      SLUICE_RETURN_IF_ERROR(config::ValidateMemoryConfig(config.memory, variant.mode));
     return StepBench(config, vit, std::move(variants));
   }
 
   std::string Run() {
     for (int i = 0; i < kWarmUpSteps; ++i) Step(dense_);
     nlohmann::json rows = nlohmann::json::array();
-    for (const Variant& variant : variants_) rows.push_back(MeasureOne(variant));
+    for (const BenchVariant& variant : variants_) rows.push_back(MeasureOne(variant));
     return nlohmann::json{{"rows", rows}}.dump(2);
   }
 
  private:
   StepBench(const StepBenchConfig& config, const model::VitConfig& vit,
-            std::vector<Variant> variants)
+            std::vector<BenchVariant> variants)
       : config_(config), vit_(vit), variants_(std::move(variants)) {
     dense_.settings.gates = {{config.layers.front(), {}}};
     dense_.mode = "dense";
     model_ = std::make_unique<GatedModel>(
         vit_, variants_.empty() ? dense_.settings : variants_[0].settings, 0.0, kBenchSeed,
         torch::kCPU);
+    model_->SetMemory(config::ResolveMemory(config.memory));
     optimizer_ = MakeOptimizer(*model_);
-    batch_.images = torch::randn({config.batch, vit.channels, vit.image_size, vit.image_size});
-    batch_.labels = torch::randint(0, vit.classes, {config.batch}, torch::kLong);
-    batch_.ids.resize(config.batch);
-    std::iota(batch_.ids.begin(), batch_.ids.end(), 0);
-    batch_.key.seed = kBenchSeed;
+    batch_ = MadeUpBatch(vit_, config.batch);
   }
 
-  nlohmann::json MeasureOne(const Variant& variant) {
+  nlohmann::json MeasureOne(const BenchVariant& variant) {
     std::vector<double> seconds, ratios, decisions;
     for (int i = 0; i < kWarmUpSteps; ++i) Step(variant);
     double before = Step(dense_).seconds;
@@ -97,7 +77,8 @@ class StepBench {
     return Row(variant, Median(seconds), Median(ratios), Median(decisions));
   }
 
-  Measured Step(const Variant& variant, MemoryMeter* meter = nullptr, int64_t* saved = nullptr) {
+  Measured Step(const BenchVariant& variant, memory::MemoryMeter* meter = nullptr,
+                int64_t* saved = nullptr) {
     const auto start = Clock::now();
     model_->settings() = variant.settings;
     ++batch_.key.step;
@@ -122,23 +103,14 @@ class StepBench {
     return measured;
   }
 
-  double Flops(const Variant& variant) const {
-    gate::StepShape shape;
-    shape.mode = variant.settings.mode;
-    shape.images = config_.batch;
-    if (shape.mode != Mode::kDense) {
-      shape.layers = config_.layers;
-      shape.open.assign(
-          config_.layers.size(),
-          std::max(1.0, std::round(variant.rate * static_cast<double>(vit_.patches()))));
-    }
-    return gate::StepFlops(vit_, shape);
+  double Flops(const BenchVariant& variant) const {
+    return gate::StepFlops(vit_, ShapeOf(variant, vit_, config_.batch));
   }
 
-  nlohmann::json Row(const Variant& variant, double seconds, double ratio, double decision) {
+  nlohmann::json Row(const BenchVariant& variant, double seconds, double ratio, double decision) {
     int64_t peak = 0, saved = 0;
     {
-      MemoryMeter meter;
+      memory::MemoryMeter meter;
       Step(variant, &meter, &saved);
       peak = meter.peak();
     }
@@ -158,8 +130,8 @@ class StepBench {
 
   StepBenchConfig config_;
   model::VitConfig vit_;
-  std::vector<Variant> variants_;
-  Variant dense_;
+  std::vector<BenchVariant> variants_;
+  BenchVariant dense_;
   std::unique_ptr<GatedModel> model_;
   std::unique_ptr<AdamW> optimizer_;
   ModelBatch batch_;

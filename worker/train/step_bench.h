@@ -12,6 +12,7 @@ namespace sluice::train {
 // What `sluice-worker bench --what step` is told.
 struct StepBenchConfig {
   config::ModelConfig model;
+  config::MemoryConfig memory;
   std::vector<std::string> modes = {"compact", "selective"};
   std::vector<double> rates = {0.25, 0.5, 0.8};
   std::vector<int64_t> layers = {1};

@@ -7,9 +7,9 @@
 #include "common/status.h"
 #include "worker/gate/flops.h"
 #include "worker/gate/score_stats.h"
+#include "worker/memory/memory_meter.h"
 #include "worker/train/clock.h"
 #include "worker/train/evaluate.h"
-#include "worker/train/memory_meter.h"
 
 namespace sluice::train {
 namespace {
@@ -18,8 +18,8 @@ namespace {
 constexpr int kMostBadSteps = 10;
 
 // Counts tensors on the CPU; nothing on a GPU.
-std::unique_ptr<MemoryMeter> MeterFor(const ModelBatch& batch) {
-  return batch.images.is_cpu() ? std::make_unique<MemoryMeter>() : nullptr;
+std::unique_ptr<memory::MemoryMeter> MeterFor(const ModelBatch& batch) {
+  return batch.images.is_cpu() ? std::make_unique<memory::MemoryMeter>() : nullptr;
 }
 
 // Counted arithmetic, gated over dense. `decision` is about `computed` of the batch's `images`; the
@@ -93,7 +93,7 @@ absl::Status TrainStep::MeasureDense(const ModelBatch& batch, bool reduce) {
   footprint_.OpenAll();
   TrainPass pass;
   SLUICE_RETURN_IF_ERROR(dist::Guard("dense forward of the ledger", [&] {
-    const std::unique_ptr<MemoryMeter> meter = MeterFor(batch);
+    const std::unique_ptr<memory::MemoryMeter> meter = MeterFor(batch);
     pass = model_->TrainDense(batch);
     if (meter != nullptr) ledger_->dense_bytes = meter->held();
   }));
@@ -141,7 +141,8 @@ absl::Status TrainStep::RunMicroStep(int64_t step, int64_t micro, dist::ControlI
   const auto start = Clock::now();
   TrainPass pass;
   SLUICE_RETURN_IF_ERROR(dist::Guard("forward", [&] {
-    const std::unique_ptr<MemoryMeter> meter = ledger != nullptr ? MeterFor(batch) : nullptr;
+    const std::unique_ptr<memory::MemoryMeter> meter =
+        ledger != nullptr ? MeterFor(batch) : nullptr;
     pass = Forward(batch, input, counters, ledger, [&] {
       if (is_last) exchange_.Start(input);
     });

@@ -65,6 +65,23 @@ TEST(HeadEntropyTest, SumsEqualPlainLoopsWhateverTheChunk) {
   }
 }
 
+// Float64 goes through LibTorch's operators, float32 through the kernel.
+TEST(HeadEntropyTest, TheKernelAgreesWithTheOperators) {
+  torch::manual_seed(7);
+  model::Vit vit(model::testing::SmallConfig(model::Pool::kClassToken, true));
+  {
+    const torch::NoGradGuard no_graph;
+    for (model::Block& block : vit->blocks) block->attn->qkv->weight.mul_(20.0);
+  }
+  const torch::Tensor images = torch::randn({5, 2, 12, 12});
+  const torch::Tensor kernel = HeadEntropySums(vit, images);
+  EXPECT_EQ(kernel.scalar_type(), torch::kDouble);
+  vit->to(torch::kDouble);
+  const torch::Tensor chain = HeadEntropySums(vit, images.to(torch::kDouble));
+  const double rows = 5.0 * static_cast<double>(vit->config().tokens());
+  EXPECT_LE(((kernel - chain) / rows).abs().max().item<double>(), 1e-5);
+}
+
 TEST(HeadEntropyTest, ARankWithoutImagesAddsNothing) {
   model::Vit vit(model::testing::SmallConfig(model::Pool::kMean, false));
   EXPECT_TRUE(

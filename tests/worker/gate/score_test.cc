@@ -3,7 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <functional>
 #include <numeric>
+
+#include "worker/gate/kernel_scores.h"
 
 namespace sluice::gate {
 namespace {
@@ -54,6 +57,55 @@ TEST(ScoreTest, ScoresAreFloat32WhateverTheLogitsAre) {
   EXPECT_EQ(EntropyScores(logits).scalar_type(), torch::kFloat);
   EXPECT_EQ(InformationScores(logits).scalar_type(), torch::kFloat);
   EXPECT_EQ(EntropyScores(logits.to(torch::kBFloat16)).scalar_type(), torch::kFloat);
+}
+
+// What needs a graph is scored by LibTorch's operators, what needs none by the kernels.
+void ExpectKernelLikeChain(const std::function<torch::Tensor(const torch::Tensor&)>& score,
+                           const torch::Tensor& x, double tolerance = 1e-6) {
+  const torch::Tensor chain = score(x.detach().clone().requires_grad_());
+  const torch::Tensor kernel = score(x);
+  ASSERT_TRUE(chain.requires_grad());
+  ASSERT_FALSE(kernel.requires_grad());
+  ASSERT_EQ(kernel.sizes(), chain.sizes());
+  EXPECT_EQ(kernel.scalar_type(), torch::kFloat);
+  EXPECT_LE((kernel - chain.detach()).abs().max().item<double>(), tolerance) << x.sizes();
+}
+
+TEST(ScoreTest, KernelsAgreeWithTheOperators) {
+  torch::manual_seed(6);
+  for (const int64_t classes : {2, 10, 33, 100, 1000}) {
+    for (const double width : {0.3, 3.0}) {
+      const torch::Tensor logits = torch::randn({5, 49, classes}) * width;
+      for (const auto score : {EntropyScores, InformationScores, ImageEntropies}) {
+        ExpectKernelLikeChain(score, logits);
+        ExpectKernelLikeChain(score, logits.slice(1, 3, 20));                 // Not contiguous.
+        ExpectKernelLikeChain(score, logits.transpose(0, 1).slice(0, 0, 1));  // One token.
+      }
+    }
+  }
+  for (const int64_t tokens : {2, 17, 50, 197}) {
+    const auto score = [](const torch::Tensor& qkv) { return AttentionScores(qkv, 3); };
+    const torch::Tensor qkv = torch::randn({3, tokens, 3 * 48});
+    ExpectKernelLikeChain(score, qkv);
+    ExpectKernelLikeChain(score, qkv.slice(0, 1));
+    ExpectKernelLikeChain(score, qkv.transpose(1, 2).contiguous().transpose(1, 2));
+  }
+}
+
+// Only kernels know that 0 log 0 is 0: they did score what needs no graph.
+TEST(ScoreTest, ImpossibleClassesAddNothingWithoutAGraph) {
+  torch::Tensor logits = torch::zeros({2, 3, 5});
+  logits.select(2, 4).fill_(-INFINITY);
+  const double four = std::log(4.0) / std::log(5.0);
+  EXPECT_NEAR(EntropyScores(logits).min().item<double>(), four, 1e-6);
+  EXPECT_NEAR(ImageEntropies(logits).max().item<double>(), four, 1e-6);
+  EXPECT_LE(InformationScores(logits).abs().max().item<double>(), 1e-6);
+  logits.requires_grad_();
+  EXPECT_TRUE(std::isnan(EntropyScores(logits).max().item<double>()));
+  const torch::NoGradGuard no_graph;
+  EXPECT_NEAR(EntropyScores(logits).min().item<double>(), four, 1e-6);
+  const WithoutKernels operators;
+  EXPECT_TRUE(std::isnan(EntropyScores(logits).max().item<double>()));
 }
 
 TEST(ScoreTest, InformationIsZeroWhereAllTokensAgree) {

@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <memory>
 
-namespace sluice::train {
+namespace sluice::memory {
 
 // Counts the bytes of tensors on the CPU that this thread makes while it lives; where they end does
 // not matter. One at a time on each thread; for that thread only.
@@ -24,4 +24,4 @@ class MemoryMeter {
   std::shared_ptr<Counts> counts_;
 };
 
-}  // namespace sluice::train
+}  // namespace sluice::memory

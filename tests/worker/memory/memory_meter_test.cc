@@ -1,4 +1,4 @@
-#include "worker/train/memory_meter.h"
+#include "worker/memory/memory_meter.h"
 
 #include <gtest/gtest.h>
 
@@ -6,7 +6,7 @@
 
 #include "worker/torch.h"
 
-namespace sluice::train {
+namespace sluice::memory {
 namespace {
 
 TEST(MemoryMeterTest, CountsWhatIsHeldAndTheMostThereWas) {
@@ -52,4 +52,4 @@ TEST(MemoryMeterTest, OtherThreadsTensorsDoNotCountAndMayEndHere) {
 }
 
 }  // namespace
-}  // namespace sluice::train
+}  // namespace sluice::memory

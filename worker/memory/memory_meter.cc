@@ -1,4 +1,4 @@
-#include "worker/train/memory_meter.h"
+#include "worker/memory/memory_meter.h"
 
 #include <c10/core/Allocator.h>
 #include <c10/core/CPUAllocator.h>
@@ -9,7 +9,7 @@
 
 #include "common/status.h"
 
-namespace sluice::train {
+namespace sluice::memory {
 
 struct MemoryMeter::Counts {
   std::atomic<int64_t> held{0};
@@ -103,4 +103,4 @@ MemoryMeter::~MemoryMeter() { counting.reset(); }
 int64_t MemoryMeter::held() const { return counts_->held.load(); }
 int64_t MemoryMeter::peak() const { return counts_->peak.load(); }
 
-}  // namespace sluice::train
+}  // namespace sluice::memory
