@@ -2,10 +2,13 @@
 
 #include <cstdint>
 
+#include "kernels/attention_entropy.h"
+#include "kernels/token_entropy.h"
+
 struct CUstream_st;
 
-// The CUDA versions of this folder's parent: kernels/fp8.h and kernels/rows.h say what they
-// compute. No machine that Sluice is tested on has a GPU: nvcc compiles them, and their bodies
+// The CUDA versions of this folder's parent, whose headers say what they compute. No machine that
+// Sluice is tested on has a GPU: nvcc compiles them, and their bodies
 // (*_body.h) run in tests on a host harness, the launchers never.
 namespace sluice::kernels::cuda {
 
@@ -50,6 +53,13 @@ struct RowScatterArgs {
   float* out;  // [rows, columns]
 };
 
+struct AttentionEntropyArgs {
+  AttentionShape shape;
+  const float* q;
+  const float* k;
+  float* entropy;  // [images, heads, queries]
+};
+
 // Each puts its work onto `stream` of the current device and returns at once: null, or CUDA's words
 // for why it could not be launched. All pointers are device memory, which must stay until the
 // stream is through. Thread-safe.
@@ -58,5 +68,12 @@ const char* LaunchFp8Unpack(const Fp8UnpackArgs& args, Stream stream);
 const char* LaunchRowCompact(const RowCompactArgs& args, Stream stream);
 const char* LaunchRowInverse(const RowInverseArgs& args, Stream stream);
 const char* LaunchRowScatter(const RowScatterArgs& args, Stream stream);
+const char* LaunchAttentionEntropy(const AttentionEntropyArgs& args, Stream stream);
+// `scratch` has TokenEntropyScratch floats. What `output` points to is device memory too, its sums
+// included; their last bits depend on the order in which blocks end.
+int64_t TokenEntropyScratch(const TokenEntropyShape& shape);
+const char* LaunchTokenEntropy(const TokenEntropyShape& shape, const TokenEntropyOptions& options,
+                               const float* logits, const TokenEntropyOutput<float>& output,
+                               float* scratch, Stream stream);
 
 }  // namespace sluice::kernels::cuda

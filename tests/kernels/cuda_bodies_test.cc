@@ -2,13 +2,18 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <vector>
 
+#include "kernels/cuda/attention_entropy_body.h"
 #include "kernels/cuda/fp8_body.h"
 #include "kernels/cuda/rows_body.h"
+#include "kernels/cuda/token_entropy_body.h"
+#include "tests/kernels/attention_entropy_cases.h"
 #include "tests/kernels/block_harness.h"
 #include "tests/kernels/fp8_cases.h"
 #include "tests/kernels/rows_cases.h"
+#include "tests/kernels/token_entropy_cases.h"
 
 namespace sluice::kernels {
 namespace {
@@ -53,6 +58,31 @@ RowsImplementation RowsOnHarness(LaneOrder order) {
       }};
 }
 
+TokenEntropyImplementation TokenEntropyOnHarness(LaneOrder order) {
+  return [order](const TokenEntropyShape& shape, const TokenEntropyOptions& options,
+                 const float* logits, const TokenEntropyOutput<float>& output) {
+    // As cuda::TokenEntropyScratch says, and a margin that must stay.
+    const size_t size = static_cast<size_t>(shape.images * (3 * shape.tokens + shape.classes));
+    std::vector<float> scratch(size + 8, -5.0f);
+    const cuda::TokenEntropyArgs args =
+        cuda::MakeTokenEntropyArgs(shape, options, logits, output, scratch.data());
+    RunGrid<cuda::TokenEntropyShared>(
+        BlocksFor(shape.images), 128, order,
+        [&](HostBlock& block, auto& shared) { cuda::TokenEntropyBody(block, shared, args); });
+    EXPECT_EQ(std::count(scratch.begin() + size, scratch.end(), -5.0f), 8);
+  };
+}
+
+AttentionEntropyImplementation AttentionEntropyOnHarness(LaneOrder order) {
+  return [order](const AttentionShape& shape, const float* q, const float* k, float* entropy) {
+    const cuda::AttentionEntropyArgs args{shape, q, k, entropy};
+    RunGrid<cuda::AttentionEntropyShared>(
+        BlocksFor(shape.images * shape.heads * shape.queries()), cuda::kQueryTile * cuda::kWarp,
+        order,
+        [&](HostBlock& block, auto& shared) { cuda::AttentionEntropyBody(block, shared, args); });
+  };
+}
+
 class CudaBodies : public testing::TestWithParam<LaneOrder> {};
 
 INSTANTIATE_TEST_SUITE_P(Orders, CudaBodies, testing::ValuesIn(kBothOrders), [](const auto& info) {
@@ -63,12 +93,32 @@ TEST_P(CudaBodies, Fp8FollowsTheReference) { RunFp8Cases(Fp8OnHarness(GetParam()
 
 TEST_P(CudaBodies, RowsFollowTheReference) { RunRowsCases(RowsOnHarness(GetParam())); }
 
+TEST_P(CudaBodies, TokenEntropyFollowsTheReference) {
+  RunTokenEntropyCases(TokenEntropyOnHarness(GetParam()));
+}
+
+TEST_P(CudaBodies, AttentionEntropyFollowsTheReference) {
+  RunAttentionEntropyCases(AttentionEntropyOnHarness(GetParam()));
+}
+
 // Rows never get there, because their scale keeps them within 448.
 TEST(CudaFp8, ValuesBeyondTheLargestSaturate) {
   for (const float y : {448.0f, 463.9f, 464.0f, 465.0f, 1e9f, 3e38f}) {
     EXPECT_EQ(int{cuda::Fp8Encode(y)}, int{Fp8Nearest(y)}) << y;
     EXPECT_EQ(int{cuda::Fp8Encode(-y)}, int{Fp8Nearest(-y)}) << y;
   }
+}
+
+// Scores of the cases stand on no edge.
+TEST(CudaTokenEntropy, BinsAreThoseOfTheProtocol) {
+  const cuda::TokenEntropyArgs args = cuda::MakeTokenEntropyArgs({}, {}, nullptr, {}, nullptr);
+  for (int bin = 0; bin < kScoreBins; ++bin) {
+    const double edge = ScoreBinUpperEdge(bin);
+    for (const double score : {std::nextafter(edge, 0.0), edge, std::nextafter(edge, 2.0)}) {
+      EXPECT_EQ(cuda::BinOf(args.upper_edges, score), ScoreBin(score)) << score;
+    }
+  }
+  EXPECT_EQ(cuda::BinOf(args.upper_edges, 0.0), 0);
 }
 
 TEST(CudaLaunch, RowsGetWholeWarps) {
