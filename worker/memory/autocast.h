@@ -6,8 +6,7 @@ namespace sluice::memory {
 
 // While one is alive on a thread and is on, LibTorch computes matrix products and attention on
 // `device` in bfloat16, with float32 parameters, sums and residuals (LibTorch's autocast). Without
-// its cache of converted weights, which would hand a weight that was converted without a graph to
-// an operator that needs one.
+// its cache of converted weights, which would outlive the optimizer's step.
 class Autocast {
  public:
   Autocast(const torch::Device& device, bool on);

@@ -51,6 +51,14 @@ TEST_P(PackedStorageTest, ViewsOfOneMemoryFindTheirValues) {
   }
 }
 
+TEST_P(PackedStorageTest, AViewAloneFindsItsValues) {
+  const torch::Tensor whole = Draw({5, 7, 48});
+  const torch::Tensor view = whole.select(1, 2).narrow(1, 7, 9);
+  const auto packed = PackedStorage::Pack(view, GetParam());
+  ExpectRounded(packed->Unpack(view.sizes(), view.strides(), view.storage_offset()), view,
+                GetParam());
+}
+
 TEST_P(PackedStorageTest, UnpacksAgainWhenNobodyHoldsWhatWasUnpacked) {
   const torch::Tensor x = Draw({300});
   const auto packed = PackedStorage::Pack(x, GetParam());
