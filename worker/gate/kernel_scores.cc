@@ -1,12 +1,11 @@
 #include "worker/gate/kernel_scores.h"
 
-#include <ATen/Parallel.h>
-
 #include <algorithm>
 #include <utility>
 
 #include "kernels/attention_entropy.h"
 #include "kernels/token_entropy.h"
+#include "worker/parallel.h"
 
 namespace sluice::gate {
 namespace {
@@ -27,7 +26,7 @@ void ScoreTokens(const torch::Tensor& logits, const kernels::TokenEntropyShape& 
   const torch::Tensor packed = logits.contiguous();
   const float* from = packed.const_data_ptr<float>();
   const int64_t image = shape.tokens * shape.classes;
-  at::parallel_for(0, shape.images, ImagesPerTask(image), [&](int64_t begin, int64_t end) {
+  ParallelFor(0, shape.images, ImagesPerTask(image), [&](int64_t begin, int64_t end) {
     kernels::TokenEntropyShape part = shape;
     part.images = end - begin;
     kernels::TokenEntropy(part, {}, from + begin * image, output(begin));
@@ -83,7 +82,7 @@ torch::Tensor KernelAttentionEntropies(const torch::Tensor& qkv, int64_t heads,
   auto* to = entropy.data_ptr<float>();
   const float* q = rows.const_data_ptr<float>();
   const int64_t work = heads * shape.queries() * shape.tokens;
-  at::parallel_for(0, shape.images, ImagesPerTask(work), [&](int64_t begin, int64_t end) {
+  ParallelFor(0, shape.images, ImagesPerTask(work), [&](int64_t begin, int64_t end) {
     kernels::AttentionShape part = shape;
     part.images = end - begin;
     const float* from = q + begin * shape.image_stride;

@@ -1,12 +1,11 @@
 #include "worker/memory/packed_storage.h"
 
-#include <ATen/Parallel.h>
-
 #include <algorithm>
 #include <cmath>
 
 #include "common/status.h"
 #include "kernels/fp8.h"
+#include "worker/parallel.h"
 
 namespace sluice::memory {
 namespace {
@@ -25,7 +24,7 @@ void PackOnCpu(const torch::Tensor& rows, torch::Tensor& codes, torch::Tensor& s
   const float* from = rows.const_data_ptr<float>();
   auto* to = codes.mutable_data_ptr<uint8_t>();
   auto* scale = scales.mutable_data_ptr<float>();
-  at::parallel_for(0, rows.size(0), kRowsPerTask, [&](int64_t begin, int64_t end) {
+  ParallelFor(0, rows.size(0), kRowsPerTask, [&](int64_t begin, int64_t end) {
     kernels::Fp8Pack(from + begin * kScaledValues, end - begin, kScaledValues,
                      to + begin * kScaledValues, scale + begin);
   });
@@ -66,7 +65,7 @@ torch::Tensor PackedStorage::Whole() const {
   const auto* from = packed_.const_data_ptr<uint8_t>();
   const auto* scale = scales_.const_data_ptr<float>();
   auto* to = rows.mutable_data_ptr<float>();
-  at::parallel_for(0, rows.size(0), kRowsPerTask, [&](int64_t begin, int64_t end) {
+  ParallelFor(0, rows.size(0), kRowsPerTask, [&](int64_t begin, int64_t end) {
     kernels::Fp8Unpack(from + begin * kScaledValues, scale + begin, end - begin, kScaledValues,
                        to + begin * kScaledValues);
   });

@@ -4,6 +4,7 @@
 
 #include "common/status.h"
 #include "kernels/adamw.h"
+#include "worker/parallel.h"
 
 namespace sluice::train {
 namespace {
@@ -94,7 +95,7 @@ void AdamW::StepGroup(size_t index, const StepScales& scales) {
 void AdamW::Step(const StepScales& scales) {
   const torch::NoGradGuard no_graph;
   SLUICE_CHECK(scales.may_change.empty() || scales.may_change.size() == groups_.size());
-  at::parallel_for(0, static_cast<int64_t>(groups_.size()), 1, [&](int64_t begin, int64_t end) {
+  ParallelFor(0, static_cast<int64_t>(groups_.size()), 1, [&](int64_t begin, int64_t end) {
     const torch::NoGradGuard no_graph_here;
     for (int64_t g = begin; g < end; ++g) {
       if (!scales.may_change.empty() && scales.may_change[g] == 0) continue;

@@ -12,6 +12,7 @@
 #include "common/median.h"
 #include "worker/gate/kernel_scores.h"
 #include "worker/gate/score.h"
+#include "worker/parallel.h"
 #include "worker/torch.h"
 #include "worker/train/clock.h"
 
@@ -90,7 +91,7 @@ class KernelBench {
 
   void Stream(const torch::Tensor& data) {
     const float* from = data.const_data_ptr<float>();
-    at::parallel_for(0, data.numel() / 32, 1 << 10, [&](int64_t begin, int64_t end) {
+    ParallelFor(0, data.numel() / 32, 1 << 10, [&](int64_t begin, int64_t end) {
       // Kept, so that the sum is not left out.
       volatile uint64_t sum = StreamSum(from + begin * 32, (end - begin) * 32);
       static_cast<void>(sum);

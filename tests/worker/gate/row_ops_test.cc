@@ -75,5 +75,45 @@ TEST(RowOpsTest, StridedRowsAndGradientsAreTaken) {
   EXPECT_EQ(wide.grad().narrow(1, 0, 3).abs().sum().item<double>(), 0.0);
 }
 
+// Float32 goes through kernels of ours, in several threads if there are enough rows; to the bit as
+// LibTorch's operators.
+TEST(RowOpsTest, Float32RowsAreThoseOfLibTorch) {
+  torch::manual_seed(6);
+  for (const int64_t rows : {1, 7, 900}) {
+    for (const int64_t columns : {1, 5, 192}) {
+      const torch::Tensor x = torch::randn({rows, columns}).set_requires_grad(true);
+      const torch::Tensor base = torch::randn({rows, columns});
+      for (const int64_t count : {int64_t{0}, rows / 3, rows}) {
+        SCOPED_TRACE(testing::Message() << count << " of " << rows << " rows of " << columns);
+        const torch::Tensor index = torch::randperm(rows).slice(0, 0, count);
+        const torch::Tensor weights = torch::randn({count, columns});
+        const torch::Tensor gathered = GatherRows(x, index);
+        EXPECT_TRUE(gathered.equal(x.index_select(0, index)));
+        x.mutable_grad() = torch::Tensor();
+        gathered.backward(weights);
+        EXPECT_TRUE(x.grad().equal(torch::zeros_like(x).index_copy(0, index, weights)));
+        const torch::Tensor replacing = torch::randn({count, columns}).set_requires_grad(true);
+        ReplaceRows(base, index, replacing).backward(base);
+        EXPECT_TRUE(replacing.grad().equal(base.index_select(0, index)));
+      }
+    }
+  }
+}
+
+TEST(RowOpsTest, MergePutsBothSetsBackAndOnlyTheFirstGetsAGradient) {
+  torch::manual_seed(7);
+  for (const torch::ScalarType type : {torch::kFloat, torch::kDouble}) {
+    const torch::Tensor a = torch::randn({2, 3}, type).set_requires_grad(true);
+    const torch::Tensor b = torch::randn({3, 3}, type).set_requires_grad(true);
+    const torch::Tensor weights = torch::randn({5, 3}, type);
+    const torch::Tensor all = MergeRows(a, torch::tensor({4, 1}, torch::kLong), b,
+                                        torch::tensor({0, 3, 2}, torch::kLong));
+    EXPECT_TRUE(all.equal(torch::stack({b[0], a[1], b[2], b[1], a[0]})));
+    all.backward(weights);
+    EXPECT_TRUE(a.grad().equal(torch::stack({weights[4], weights[1]})));
+    EXPECT_FALSE(b.grad().defined());
+  }
+}
+
 }  // namespace
 }  // namespace sluice::gate
