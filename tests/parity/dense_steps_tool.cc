@@ -3,13 +3,13 @@
 
 #include <ATen/Parallel.h>
 
-#include <cstdio>
 #include <iostream>
 #include <string>
 #include <vector>
 
 #include "common/options.h"
 #include "common/status.h"
+#include "tests/parity/tool_main.h"
 #include "worker/config/train_config.h"
 #include "worker/train/adamw.h"
 #include "worker/train/bench_variants.h"
@@ -60,15 +60,7 @@ int Main(const std::vector<std::string>& arguments) {
   o.Integer("classes", &t.classes, 2, 1'000'000, "Classes");
   o.Integer("threads", &t.threads, 1, 1024, "Compute threads");
   o.Choice("autocast", &t.autocast, {"off", "bf16"}, "Products and attention in bfloat16");
-  absl::Status status;
-  if (const absl::StatusOr<bool> parsed = o.Parse(arguments); !parsed.ok()) {
-    status = parsed.status();
-  } else if (*parsed) {
-    status = Run(t);
-  }
-  if (status.ok()) return 0;
-  std::fprintf(stderr, "sluice_dense_steps: %s\n", std::string(status.message()).c_str());
-  return 1;
+  return RunTool("sluice_dense_steps", o, arguments, [&] { return Run(t); });
 }
 
 }  // namespace

@@ -1,12 +1,12 @@
 // Logits and gradients of the dense model for a batch of a file, by timm's names. parity.py
 // compares them with timm's.
 
-#include <cstdio>
 #include <string>
 #include <vector>
 
 #include "common/options.h"
 #include "common/status.h"
+#include "tests/parity/tool_main.h"
 #include "worker/model/adapter_file.h"
 #include "worker/model/vit.h"
 #include "worker/model/weights.h"
@@ -117,15 +117,7 @@ int Main(const std::vector<std::string>& arguments) {
   o.Text("saved_adapters", &t.saved_adapters, "Folder to write the same adapters to");
   o.Text("batch", &t.batch, "Safetensors file with images and labels");
   o.Text("output", &t.output, "Safetensors file to write: logits, and gradients by timm's names");
-  absl::Status status;
-  if (const absl::StatusOr<bool> parsed = o.Parse(arguments); !parsed.ok()) {
-    status = parsed.status();
-  } else if (*parsed) {
-    status = Run(t);
-  }
-  if (status.ok()) return 0;
-  std::fprintf(stderr, "sluice_parity_tool: %s\n", std::string(status.message()).c_str());
-  return 1;
+  return RunTool("sluice_parity_tool", o, arguments, [&] { return Run(t); });
 }
 
 }  // namespace
