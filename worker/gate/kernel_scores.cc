@@ -5,6 +5,7 @@
 
 #include "kernels/attention_entropy.h"
 #include "kernels/token_entropy.h"
+#include "worker/cuda_kernels.h"
 #include "worker/parallel.h"
 
 namespace sluice::gate {
@@ -38,7 +39,7 @@ using TokenOutput = kernels::TokenEntropyOutput<float>;
 }  // namespace
 
 bool KernelsTake(const torch::Tensor& x) {
-  return !without_kernels && x.is_cpu() && x.scalar_type() == torch::kFloat && x.dim() == 3 &&
+  return !without_kernels && x.scalar_type() == torch::kFloat && x.dim() == 3 &&
          !(at::GradMode::is_enabled() && x.requires_grad());
 }
 
@@ -47,6 +48,7 @@ WithoutKernels::WithoutKernels() : before_(std::exchange(without_kernels, true))
 WithoutKernels::~WithoutKernels() { without_kernels = before_; }
 
 torch::Tensor KernelEntropyScores(const torch::Tensor& logits) {
+  if (logits.is_cuda()) return CudaTokenEntropy(logits.contiguous(), TokenScore::kEntropy);
   torch::Tensor scores = at::empty({logits.size(0), logits.size(1)}, logits.options());
   auto* to = scores.data_ptr<float>();
   // No token looks at another one, so that each may be an image of its own.
@@ -56,6 +58,7 @@ torch::Tensor KernelEntropyScores(const torch::Tensor& logits) {
 }
 
 torch::Tensor KernelInformationScores(const torch::Tensor& logits) {
+  if (logits.is_cuda()) return CudaTokenEntropy(logits.contiguous(), TokenScore::kInformation);
   const int64_t tokens = logits.size(1);
   torch::Tensor scores = at::empty({logits.size(0), tokens}, logits.options());
   auto* to = scores.data_ptr<float>();
@@ -65,6 +68,7 @@ torch::Tensor KernelInformationScores(const torch::Tensor& logits) {
 }
 
 torch::Tensor KernelImageEntropies(const torch::Tensor& logits) {
+  if (logits.is_cuda()) return CudaTokenEntropy(logits.contiguous(), TokenScore::kImageEntropy);
   torch::Tensor scores = at::empty({logits.size(0)}, logits.options());
   auto* to = scores.data_ptr<float>();
   ScoreTokens(logits, {logits.size(0), logits.size(1), logits.size(2)},
@@ -78,6 +82,7 @@ torch::Tensor KernelAttentionEntropies(const torch::Tensor& qkv, int64_t heads,
   const int64_t dim = rows.size(2) / 3;
   const kernels::AttentionShape shape{rows.size(0),   rows.size(1),   heads,      dim / heads,
                                       rows.stride(1), rows.stride(0), first_query};
+  if (rows.is_cuda()) return CudaAttentionEntropy(shape, rows, dim);
   torch::Tensor entropy = at::empty({shape.images, heads, shape.queries()}, rows.options());
   auto* to = entropy.data_ptr<float>();
   const float* q = rows.const_data_ptr<float>();

@@ -6,11 +6,10 @@
 
 namespace sluice::gate {
 
-// The formulas of score.h by the CPU kernels of kernels/token_entropy.h and attention_entropy.h,
-// images spread over LibTorch's threads. Only for tensors that KernelsTake. Unlike the chain of
-// LibTorch's operators, a class at -inf adds 0 here and not NaN.
+// The formulas of score.h by the kernels of kernels/token_entropy.h and attention_entropy.h; on
+// the CPU images are spread over LibTorch's threads. Only for tensors that KernelsTake.
 
-// Whether `x` is on the CPU, float32, three-dimensional and needs no graph, and this thread has no
+// Whether `x` is float32, three-dimensional and needs no graph, and this thread has no
 // WithoutKernels.
 bool KernelsTake(const torch::Tensor& x);
 

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "kernels/rows.h"
-#include "worker/gate/cuda_kernels.h"
+#include "worker/cuda_kernels.h"
 #include "worker/parallel.h"
 
 namespace sluice::gate {

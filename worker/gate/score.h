@@ -33,6 +33,9 @@ torch::Tensor ImageEntropies(const torch::Tensor& logits);
 torch::Tensor InformationScores(const torch::Tensor& logits);
 // 1 minus the margin between the two likeliest classes: logits [G, n, K] -> [G, n].
 torch::Tensor MarginScores(const torch::Tensor& logits);
+// Normalised entropy of each attention row of queries from `first_query` on, in float32 at
+// least: qkv [G, T, 3D], T >= 2 -> [G, heads, T - first_query].
+torch::Tensor AttentionEntropies(const torch::Tensor& qkv, int64_t heads, int64_t first_query);
 // Normalised entropy of each patch's attention row, mean over heads: qkv [G, n + 1, 3D] -> [G, n].
 torch::Tensor AttentionScores(const torch::Tensor& qkv, int64_t heads);
 // The class token's attention a to each patch, mean over heads, as a T / (1 + a T) with T = n + 1
