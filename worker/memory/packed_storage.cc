@@ -1,16 +1,13 @@
 #include "worker/memory/packed_storage.h"
 
-#include <algorithm>
-#include <cmath>
-
 #include "common/status.h"
 #include "kernels/fp8.h"
+#include "worker/cuda_kernels.h"
 #include "worker/parallel.h"
 
 namespace sluice::memory {
 namespace {
 
-constexpr double kMostFloat8 = 448.0;   // Largest value of e4m3.
 constexpr int64_t kRowsPerTask = 1024;  // A task for a thread is worth starting from here on.
 
 // `flat` [n] in rows of kScaledValues, the last one filled up with zeros.
@@ -38,7 +35,6 @@ std::shared_ptr<PackedStorage> PackedStorage::Pack(const torch::Tensor& tensor, 
   const auto values = static_cast<int64_t>(tensor.storage().nbytes() / sizeof(float));
   const torch::Tensor flat = at::as_strided(tensor.detach(), {values}, {1}, 0);
   std::shared_ptr<PackedStorage> result(new PackedStorage);
-  result->values_ = values;
   if (form == Storage::kBFloat16) {
     result->packed_ = flat.to(torch::kBFloat16);
     return result;
@@ -49,10 +45,7 @@ std::shared_ptr<PackedStorage> PackedStorage::Pack(const torch::Tensor& tensor, 
     result->scales_ = torch::empty({rows.size(0)}, rows.options());
     PackOnCpu(rows, result->packed_, result->scales_);
   } else {
-    const torch::Tensor most = std::get<0>(rows.abs().max(1, /*keepdim=*/true)) / kMostFloat8;
-    const torch::Tensor scale = at::where(most == 0, at::ones_like(most), most);
-    result->packed_ = (rows / scale).to(torch::kFloat8_e4m3fn);
-    result->scales_ = scale.squeeze(1);
+    std::tie(result->packed_, result->scales_) = CudaFp8Pack(rows);
   }
   if (!result->scales_.isfinite().all().item<bool>()) return nullptr;
   return result;
@@ -60,7 +53,7 @@ std::shared_ptr<PackedStorage> PackedStorage::Pack(const torch::Tensor& tensor, 
 
 torch::Tensor PackedStorage::Whole() const {
   if (!scales_.defined()) return packed_.to(torch::kFloat);
-  if (!packed_.is_cpu()) return (packed_.to(torch::kFloat) * scales_.unsqueeze(1)).flatten();
+  if (!packed_.is_cpu()) return CudaFp8Unpack(packed_, scales_).flatten();
   torch::Tensor rows = torch::empty(packed_.sizes(), scales_.options());
   const auto* from = packed_.const_data_ptr<uint8_t>();
   const auto* scale = scales_.const_data_ptr<float>();
@@ -84,6 +77,18 @@ torch::Tensor PackedStorage::Unpack(at::IntArrayRef sizes, at::IntArrayRef strid
   const torch::Tensor whole = Whole();
   unpacked_ = whole.storage().getWeakStorageImpl();
   return at::as_strided(whole, sizes, strides, offset);
+}
+
+KeptTensor::KeptTensor(const torch::Tensor& tensor, std::shared_ptr<PackedStorage> packed)
+    : packed_(std::move(packed)),
+      sizes_(tensor.sizes().vec()),
+      strides_(tensor.strides().vec()),
+      offset_(tensor.storage_offset()) {
+  if (packed_ == nullptr) whole_ = tensor.detach();
+}
+
+torch::Tensor KeptTensor::Get() const {
+  return packed_ == nullptr ? whole_ : packed_->Unpack(sizes_, strides_, offset_);
 }
 
 }  // namespace sluice::memory

@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "worker/memory/memory_config.h"
 #include "worker/torch.h"
@@ -23,10 +24,26 @@ class PackedStorage {
   PackedStorage() = default;
   torch::Tensor Whole() const;
 
-  int64_t values_ = 0;
   torch::Tensor packed_;  // [values] bfloat16, or [rows, kScaledValues] codes of a byte.
   torch::Tensor scales_;  // [rows] float32; undefined for bfloat16.
   std::optional<c10::weak_intrusive_ptr<c10::StorageImpl>> unpacked_;
+};
+
+// A tensor as it is kept: a view of packed memory, or itself without its graph (which would keep an
+// operator's own output alive for ever).
+class KeptTensor {
+ public:
+  KeptTensor() = default;
+  // `packed`: of the memory behind `tensor`; null keeps the tensor as it is.
+  KeptTensor(const torch::Tensor& tensor, std::shared_ptr<PackedStorage> packed);
+
+  torch::Tensor Get() const;
+
+ private:
+  std::shared_ptr<PackedStorage> packed_;
+  torch::Tensor whole_;
+  std::vector<int64_t> sizes_, strides_;
+  int64_t offset_ = 0;
 };
 
 }  // namespace sluice::memory

@@ -40,18 +40,12 @@ class Recording final : public HookSource {
 // What is kept of one run.
 class Kept {
  public:
-  Kept(RowsFunction run, const torch::Tensor& x)
+  Kept(RowsFunction run, const torch::Tensor& x, SavedTensors& keeping)
       : run_(std::move(run)),
+        x_(x, keeping.PackOnce(x)),
+        device_(x.device()),
         needs_gradient_(x.requires_grad()),
-        autocast_(Autocast::IsOn(x.device())) {
-    const Storage form = SavedTensors::current()->settings().activations;
-    if (form != Storage::kFloat32 && x.scalar_type() == torch::kFloat && x.is_contiguous())
-      packed_ = PackedStorage::Pack(x, form);
-    x_ = packed_ == nullptr ? x.detach() : torch::empty({0}, x.options());
-    sizes_ = x.sizes().vec();
-    strides_ = x.strides().vec();
-    offset_ = x.storage_offset();
-  }
+        autocast_(Autocast::IsOn(device_)) {}
 
   size_t Promise() { return promised_++; }
 
@@ -63,22 +57,18 @@ class Kept {
  private:
   void RunAgain() {
     const torch::AutoGradMode with_graph(true);
-    const Autocast autocast(x_.device(), autocast_);
-    torch::Tensor x = packed_ == nullptr ? x_ : packed_->Unpack(sizes_, strides_, offset_);
-    x = x.detach().requires_grad_(needs_gradient_);
+    const Autocast autocast(device_, autocast_);
     Recording recording;
     const HookScope scope(&recording);
-    run_(x);
+    run_(x_.Get().detach().requires_grad_(needs_gradient_));
     tensors_ = std::move(recording.tensors);
     // The same operators on the same values: anything else would give gradients of another model.
     SLUICE_CHECK(tensors_.size() == promised_);
   }
 
   RowsFunction run_;
-  torch::Tensor x_;
-  std::shared_ptr<PackedStorage> packed_;
-  std::vector<int64_t> sizes_, strides_;
-  int64_t offset_ = 0;
+  KeptTensor x_;
+  torch::Device device_;
   bool needs_gradient_;
   bool autocast_;
   size_t promised_ = 0;
@@ -97,10 +87,7 @@ class Promising final : public HookSource {
   class Hooks final : public torch::autograd::SavedVariableHooks {
    public:
     explicit Hooks(std::shared_ptr<Kept> kept) : kept_(std::move(kept)) {}
-    void call_pack_hook(const at::Tensor& tensor) override {
-      (void)tensor;
-      index_ = kept_->Promise();
-    }
+    void call_pack_hook(const at::Tensor& /*tensor*/) override { index_ = kept_->Promise(); }
     at::Tensor call_unpack_hook() override { return kept_->Get(index_); }
 
    private:
@@ -114,10 +101,10 @@ class Promising final : public HookSource {
 }  // namespace
 
 torch::Tensor RunBlock(const RowsFunction& run, const torch::Tensor& x) {
-  const SavedTensors* const keeping = SavedTensors::current();
+  SavedTensors* const keeping = SavedTensors::current();
   if (keeping == nullptr || !keeping->settings().recompute || !torch::GradMode::is_enabled())
     return run(x);
-  Promising promising(std::make_shared<Kept>(run, x));
+  Promising promising(std::make_shared<Kept>(run, x, *keeping));
   const HookScope scope(&promising);
   return run(x);
 }

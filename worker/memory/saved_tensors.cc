@@ -9,7 +9,7 @@ thread_local SavedTensors* keeping = nullptr;
 thread_local std::optional<InBlock::Kind> inside;
 
 bool IsRows(const torch::Tensor& tensor) {
-  if (tensor.scalar_type() != torch::kFloat || tensor.dim() < 2) return false;
+  if (tensor.dim() < 2) return false;
   // Means and deviations of rows have a last dimension of one.
   return *inside == InBlock::Kind::kAttention ? tensor.dim() == 4 : tensor.size(-1) > 1;
 }
@@ -20,26 +20,13 @@ class PackingHooks final : public torch::autograd::SavedVariableHooks {
 
   // Called at once, while the owner lives.
   void call_pack_hook(const at::Tensor& tensor) override {
-    if (IsRows(tensor)) packed_ = owner_->PackOnce(tensor);
-    if (packed_ == nullptr) {
-      // Detached: an operator's own output with its graph would keep itself alive.
-      whole_ = tensor.detach();
-      return;
-    }
-    sizes_ = tensor.sizes().vec();
-    strides_ = tensor.strides().vec();
-    offset_ = tensor.storage_offset();
+    kept_ = {tensor, IsRows(tensor) ? owner_->PackOnce(tensor) : nullptr};
   }
-  at::Tensor call_unpack_hook() override {
-    return packed_ == nullptr ? whole_ : packed_->Unpack(sizes_, strides_, offset_);
-  }
+  at::Tensor call_unpack_hook() override { return kept_.Get(); }
 
  private:
   SavedTensors* owner_;
-  std::shared_ptr<PackedStorage> packed_;
-  torch::Tensor whole_;
-  std::vector<int64_t> sizes_, strides_;
-  int64_t offset_ = 0;
+  KeptTensor kept_;
 };
 
 }  // namespace
@@ -48,7 +35,7 @@ SavedTensors::SavedTensors(const Settings& settings, const std::vector<torch::Te
     : settings_(settings) {
   SLUICE_CHECK(keeping == nullptr);
   keeping = this;
-  if (settings.activations == Storage::kFloat32) return;
+  if (!packs()) return;
   for (const torch::Tensor& parameter : parameters)
     parameters_.insert(parameter.storage().unsafeGetStorageImpl());
   scope_.emplace(this);
@@ -56,7 +43,7 @@ SavedTensors::SavedTensors(const Settings& settings, const std::vector<torch::Te
 
 SavedTensors::~SavedTensors() { keeping = nullptr; }
 
-const SavedTensors* SavedTensors::current() { return keeping; }
+SavedTensors* SavedTensors::current() { return keeping; }
 
 std::unique_ptr<torch::autograd::SavedVariableHooks> SavedTensors::Make() {
   return inside ? std::make_unique<PackingHooks>(this) : nullptr;
@@ -64,7 +51,8 @@ std::unique_ptr<torch::autograd::SavedVariableHooks> SavedTensors::Make() {
 
 std::shared_ptr<PackedStorage> SavedTensors::PackOnce(const torch::Tensor& tensor) {
   const c10::StorageImpl* const memory = tensor.storage().unsafeGetStorageImpl();
-  if (parameters_.contains(memory)) return nullptr;
+  if (!packs() || tensor.scalar_type() != torch::kFloat || parameters_.contains(memory))
+    return nullptr;
   const auto [it, is_new] = seen_.try_emplace({memory, tensor._version()},
                                               Seen{tensor.storage().getWeakStorageImpl(), nullptr});
   if (is_new) it->second.packed = PackedStorage::Pack(tensor, settings_.activations);

@@ -29,14 +29,17 @@ class SavedTensors final : public HookSource {
 
   std::unique_ptr<torch::autograd::SavedVariableHooks> Make() override;
 
-  // Packs the memory behind `tensor` once for each of its versions. Null: it is kept as it is.
+  // Packs the memory behind `tensor` once for each of its versions. Null: it is kept as it is, by
+  // the settings, or because it is a parameter's or not of float32.
   std::shared_ptr<PackedStorage> PackOnce(const torch::Tensor& tensor);
 
   const Settings& settings() const { return settings_; }
   // The one in charge of this thread, or null.
-  static const SavedTensors* current();
+  static SavedTensors* current();
 
  private:
+  bool packs() const { return settings_.activations != Storage::kFloat32; }
+
   using Memory = const c10::StorageImpl*;
   struct Seen {
     // Keeps the address from being used again, not the memory.

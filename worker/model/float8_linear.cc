@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/bad_value.h"
+#include "kernels/fp8.h"
 
 #ifdef SLUICE_WITH_CUDA
 #include <cuda_runtime_api.h>
@@ -13,16 +14,16 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-constexpr double kMostE4m3 = 448.0;
-
 struct Scaled {
   torch::Tensor codes;
   torch::Tensor scale;  // [] float32
 };
 
 Scaled ToE4m3(const torch::Tensor& x) {
-  const torch::Tensor scale = (x.abs().max().to(torch::kFloat) / kMostE4m3).clamp_min(1e-12);
-  return {(x / scale).clamp(-kMostE4m3, kMostE4m3).to(torch::kFloat8_e4m3fn), scale};
+  const torch::Tensor scale =
+      (x.abs().max().to(torch::kFloat) / kernels::kMostFp8).clamp_min(1e-12);
+  return {(x / scale).clamp(-kernels::kMostFp8, kernels::kMostFp8).to(torch::kFloat8_e4m3fn),
+          scale};
 }
 
 class Float8LinearFunction : public torch::autograd::Function<Float8LinearFunction> {
