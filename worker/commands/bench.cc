@@ -1,6 +1,10 @@
+#include <algorithm>
 #include <iostream>
+#include <map>
 
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "common/bad_value.h"
 #include "common/file.h"
 #include "common/log_line.h"
 #include "common/options.h"
@@ -63,13 +67,22 @@ void Define(OptionSet& o, BenchOptions& b) {
   config::DefineModelOptions(o, b.step.model);
 }
 
+std::vector<std::string> Listed(const std::string& text) {
+  return absl::StrSplit(text, ',', absl::SkipEmpty());
+}
+
+absl::StatusOr<std::string> MeasureTelemetry(BenchOptions& b) {
+  b.telemetry.rounds = b.step.rounds;
+  return study::RunTelemetryBench(b.telemetry);
+}
+
 absl::StatusOr<std::string> MeasureStorage(BenchOptions& b) {
   b.storage.output = b.telemetry.output;
   b.storage.data_folder = b.telemetry.data_folder;
   b.storage.nproc = b.telemetry.nproc;
   b.storage.steps = b.telemetry.steps;
   b.storage.forms.clear();
-  for (const std::string& form : b.step.activations) {
+  for (const std::string& form : Listed(b.activations)) {
     SLUICE_RETURN_IF_ERROR(memory::ParseStorage(form).status());
     if (form != "fp32") b.storage.forms.push_back(form);
   }
@@ -80,34 +93,39 @@ absl::StatusOr<std::string> MeasureKernels(BenchOptions& b) {
   b.kernels.batch = b.step.batch;
   b.kernels.threads = b.step.threads;
   b.kernels.rounds = b.step.rounds;
-  absl::StatusOr<std::string> figures;
-  SLUICE_RETURN_IF_ERROR(dist::Guard("bench", [&] { figures = train::RunKernelBench(b.kernels); }));
-  return figures;
+  return train::RunKernelBench(b.kernels);
+}
+
+// The modes that were named, or `by_default`; each must be among `known`.
+absl::Status TakeModes(BenchOptions& b, const std::string& by_default,
+                       const std::vector<std::string>& known) {
+  b.step.modes = Listed(b.modes.empty() ? by_default : b.modes);
+  for (const std::string& mode : b.step.modes) {
+    if (std::find(known.begin(), known.end(), mode) != known.end()) continue;
+    return BadValue("modes", mode, "of " + absl::StrJoin(known, ", "));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> MeasureStep(BenchOptions& b) {
+  SLUICE_RETURN_IF_ERROR(TakeModes(b, "compact,selective", {"mask", "selective", "compact"}));
+  return train::RunStepBench(b.step);
+}
+
+absl::StatusOr<std::string> MeasureMemory(BenchOptions& b) {
+  SLUICE_RETURN_IF_ERROR(TakeModes(b, "dense,compact", gate::ModeNames()));
+  b.step.activations = Listed(b.activations);
+  return train::RunMemoryBench(b.step);
 }
 
 absl::StatusOr<std::string> Measure(BenchOptions& b) {
-  if (b.what == "kernels") return MeasureKernels(b);
-  if (b.what == "telemetry") {
-    b.telemetry.rounds = b.step.rounds;
-    return study::RunTelemetryBench(b.telemetry);
-  }
-  b.step.activations = absl::StrSplit(b.activations, ',', absl::SkipEmpty());
-  if (b.what == "storage") return MeasureStorage(b);
-  const bool memory = b.what == "memory";
-  if (b.modes.empty()) b.modes = memory ? "dense,compact" : "compact,selective";
-  b.step.modes = absl::StrSplit(b.modes, ',', absl::SkipEmpty());
-  for (const std::string& mode : b.step.modes) {
-    if (mode == "mask" || mode == "selective" || mode == "compact") continue;
-    if (mode == "dense" && memory) continue;
-    return absl::InvalidArgumentError(absl::StrCat(
-        "modes has '", mode, "', expected mask, selective or compact", memory ? ", or dense" : ""));
-  }
-  if (memory && (b.step.modes.empty() || b.step.activations.empty()))
-    return absl::InvalidArgumentError("modes and activations must name one at least");
+  using Measurement = absl::StatusOr<std::string> (*)(BenchOptions&);
+  static const auto* const measurements = new std::map<std::string, Measurement>{
+      {"step", MeasureStep},       {"kernels", MeasureKernels},     {"memory", MeasureMemory},
+      {"storage", MeasureStorage}, {"telemetry", MeasureTelemetry},
+  };
   absl::StatusOr<std::string> figures;
-  SLUICE_RETURN_IF_ERROR(dist::Guard("bench", [&] {
-    figures = memory ? train::RunMemoryBench(b.step) : train::RunStepBench(b.step);
-  }));
+  SLUICE_RETURN_IF_ERROR(dist::Guard("bench", [&] { figures = measurements->at(b.what)(b); }));
   return figures;
 }
 

@@ -1,7 +1,5 @@
 #include "worker/train/memory_bench.h"
 
-#include <ATen/Parallel.h>
-
 #include <cmath>
 #include <iostream>
 #include <nlohmann/json.hpp>
@@ -11,7 +9,6 @@
 #include "worker/gate/bytes.h"
 #include "worker/memory/memory_meter.h"
 #include "worker/train/adamw.h"
-#include "worker/train/bench_variants.h"
 #include "worker/train/gated_model.h"
 #include "worker/train/setup.h"
 
@@ -45,9 +42,8 @@ struct Bytes {
 
 class MemoryBench {
  public:
-  MemoryBench(const MemoryBenchConfig& config, const model::VitConfig& vit,
-              std::vector<BenchVariant> variants)
-      : config_(config), vit_(vit), variants_(std::move(variants)) {}
+  MemoryBench(const MemoryBenchConfig& config, BenchPlan plan)
+      : config_(config), vit_(std::move(plan.vit)), variants_(std::move(plan.variants)) {}
 
   std::string Run() {
     batch_ = MadeUpBatch(vit_, config_.batch);
@@ -148,20 +144,17 @@ class MemoryBench {
 }  // namespace
 
 absl::StatusOr<std::string> RunMemoryBench(const MemoryBenchConfig& config) {
-  at::set_num_threads(static_cast<int>(config.threads));
-  SLUICE_ASSIGN_OR_RETURN(const model::VitConfig vit,
-                          config::ResolveModel(config.model, config.classes));
-  SLUICE_ASSIGN_OR_RETURN(
-      std::vector<BenchVariant> variants,
-      MakeBenchVariants(config.modes, config.rates, config.layers, config.scorer, vit));
+  if (config.activations.empty())
+    return absl::InvalidArgumentError("activations must name one at least");
+  SLUICE_ASSIGN_OR_RETURN(BenchPlan plan, ResolveBench(config));
   for (const std::string& form : config.activations) {
+    SLUICE_RETURN_IF_ERROR(memory::ParseStorage(form).status());
     config::MemoryConfig memory = config.memory;
     memory.activations = form;
-    SLUICE_RETURN_IF_ERROR(memory::ParseStorage(form).status());
-    for (const BenchVariant& variant : variants)
+    for (const BenchVariant& variant : plan.variants)
       SLUICE_RETURN_IF_ERROR(config::ValidateMemoryConfig(memory, variant.mode));
   }
-  return MemoryBench(config, vit, std::move(variants)).Run();
+  return MemoryBench(config, std::move(plan)).Run();
 }
 
 }  // namespace sluice::train

@@ -30,15 +30,15 @@ struct Measured {
 
 class StepBench {
  public:
-  static absl::StatusOr<StepBench> Make(const StepBenchConfig& config) {
-    SLUICE_ASSIGN_OR_RETURN(const model::VitConfig vit,
-                            config::ResolveModel(config.model, config.classes));
-    SLUICE_ASSIGN_OR_RETURN(
-        std::vector<BenchVariant> variants,
-        MakeBenchVariants(config.modes, config.rates, config.layers, config.scorer, vit));
-    for (const BenchVariant& variant : variants)
-      SLUICE_RETURN_IF_ERROR(config::ValidateMemoryConfig(config.memory, variant.mode));
-    return StepBench(config, vit, std::move(variants));
+  StepBench(const StepBenchConfig& config, BenchPlan plan)
+      : config_(config), vit_(std::move(plan.vit)), variants_(std::move(plan.variants)) {
+    dense_.settings.gates = {{config.layers.front(), {}}};
+    dense_.mode = "dense";
+    model_ =
+        std::make_unique<GatedModel>(vit_, variants_[0].settings, 0.0, kBenchSeed, torch::kCPU);
+    model_->SetMemory(config::ResolveMemory(config.memory));
+    optimizer_ = MakeOptimizer(*model_);
+    batch_ = MadeUpBatch(vit_, config.batch);
   }
 
   std::string Run() {
@@ -49,19 +49,6 @@ class StepBench {
   }
 
  private:
-  StepBench(const StepBenchConfig& config, const model::VitConfig& vit,
-            std::vector<BenchVariant> variants)
-      : config_(config), vit_(vit), variants_(std::move(variants)) {
-    dense_.settings.gates = {{config.layers.front(), {}}};
-    dense_.mode = "dense";
-    model_ = std::make_unique<GatedModel>(
-        vit_, variants_.empty() ? dense_.settings : variants_[0].settings, 0.0, kBenchSeed,
-        torch::kCPU);
-    model_->SetMemory(config::ResolveMemory(config.memory));
-    optimizer_ = MakeOptimizer(*model_);
-    batch_ = MadeUpBatch(vit_, config.batch);
-  }
-
   nlohmann::json MeasureOne(const BenchVariant& variant) {
     std::vector<double> seconds, ratios, decisions;
     for (int i = 0; i < kWarmUpSteps; ++i) Step(variant);
@@ -139,10 +126,22 @@ class StepBench {
 
 }  // namespace
 
-absl::StatusOr<std::string> RunStepBench(const StepBenchConfig& config) {
+absl::StatusOr<BenchPlan> ResolveBench(const StepBenchConfig& config) {
+  BenchPlan plan;
+  SLUICE_ASSIGN_OR_RETURN(plan.vit, config::ResolveModel(config.model, config.classes));
+  SLUICE_ASSIGN_OR_RETURN(plan.variants, MakeBenchVariants(config.modes, config.rates,
+                                                           config.layers, config.scorer, plan.vit));
+  if (plan.variants.empty())
+    return absl::InvalidArgumentError("modes and rates must name one at least");
+  for (const BenchVariant& variant : plan.variants)
+    SLUICE_RETURN_IF_ERROR(config::ValidateMemoryConfig(config.memory, variant.mode));
   at::set_num_threads(static_cast<int>(config.threads));
-  SLUICE_ASSIGN_OR_RETURN(StepBench bench, StepBench::Make(config));
-  return bench.Run();
+  return plan;
+}
+
+absl::StatusOr<std::string> RunStepBench(const StepBenchConfig& config) {
+  SLUICE_ASSIGN_OR_RETURN(BenchPlan plan, ResolveBench(config));
+  return StepBench(config, std::move(plan)).Run();
 }
 
 }  // namespace sluice::train

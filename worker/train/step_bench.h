@@ -6,6 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "worker/config/train_config.h"
+#include "worker/train/bench_variants.h"
 
 namespace sluice::train {
 
@@ -22,6 +23,13 @@ struct StepBenchConfig {
   int64_t threads = 2;
   int64_t rounds = 15;
 };
+
+// The model and what is measured of it. Sets LibTorch's threads.
+struct BenchPlan {
+  model::VitConfig vit;
+  std::vector<BenchVariant> variants;  // One at least.
+};
+absl::StatusOr<BenchPlan> ResolveBench(const StepBenchConfig& config);
 
 // Times whole training steps of one process on made-up images: forward, backward and AdamW, no
 // data and no other ranks. In every round each gated step stands beside a dense one, and the ratio

