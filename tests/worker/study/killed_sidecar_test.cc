@@ -3,12 +3,11 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
-#include <chrono>
 #include <filesystem>
-#include <thread>
 
 #include "common/file.h"
 #include "tests/common/temporary_folder.h"
+#include "tests/common/wait_until.h"
 
 namespace sluice::study {
 namespace {
@@ -40,14 +39,8 @@ for _ in 1 2 3 4 5 6; do read -r -t 0.05 <>"$here/pipe"; done
     return count;
   }
 
-  // False after ten seconds.
   static bool WaitForKills(const KilledSidecar& sidecar, int64_t kills) {
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
-    while (sidecar.kills() < kills) {
-      if (std::chrono::steady_clock::now() > deadline) return false;
-      std::this_thread::sleep_for(std::chrono::milliseconds(5));
-    }
-    return true;
+    return WaitUntil([&] { return sidecar.kills() >= kills; });
   }
 
   const TemporaryFolder folder_;
