@@ -95,6 +95,8 @@ TEST_F(BadState, AFolderOrAFileThatMayNotBeRead) {
   if (::geteuid() == 0 && ProgramInPath("setpriv").empty()) {
     SLUICE_PEER_IS_MISSING("root may read everything, and setpriv of util-linux is not in PATH");
   }
+  // A right is no peer: no package brings it, and a container without it is a sound machine to test
+  // on, so that this skips even where peers are required.
   const std::vector<std::string> as_user = WithoutRights();
   if (!as_user.empty() && RunToEnd({"--version"}, as_user).code != 0) {
     GTEST_SKIP() << "root may read everything here, and setpriv has not the right (CAP_SETPCAP) to "
@@ -149,7 +151,8 @@ TEST_F(BadState, AnotherSchemaIsNamedAndLeftAlone) {
   ExpectRefusedAndUntouched("application_id is 7 ");
 }
 
-// A file system of our own that is too small; it ends with this process.
+// A file system of our own that is too small; it ends with this process. The right to mount is no
+// peer, as above: without it this skips everywhere.
 TEST_F(BadState, NoSpaceLeft) {
   ASSERT_TRUE(MakeFolder(state_).ok());
   if (::unshare(CLONE_NEWNS) != 0 ||
