@@ -19,7 +19,9 @@ enum class DrawPurpose : uint32_t {
   kSample = 5,
   kInit = 6,
   kDropPath = 7,
-  kFootprint = 8
+  kFootprint = 8,
+  kReservoir = 9,
+  kRehearsal = 10
 };
 
 // Uniform in the open interval (0, 1), from (seed, purpose, a, b, c): for instance step, image id

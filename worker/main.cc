@@ -21,6 +21,9 @@ const std::map<std::string, Command>& Commands() {
       {"eval", {"evaluate weights, densely and gated", sluice::commands::Eval}},
       {"predict", {"classes, confidences and open patches of images", sluice::commands::Predict}},
       {"export", {"plain weights or adapters of a checkpoint", sluice::commands::Export}},
+      {"register",
+       {"probe and rehearsal buffer of a domain, so that it is not forgotten",
+        sluice::commands::Register}},
       {"bench", {"measure what Sluice costs", sluice::commands::Bench}},
       {"plan", {"bytes that a training step holds, from the shapes", sluice::commands::Plan}},
       {"demo",
@@ -36,7 +39,7 @@ const std::map<std::string, Command>& Commands() {
 int Usage(std::FILE* out) {
   std::fprintf(out, "usage: sluice-worker COMMAND [OPTIONS]\n");
   for (const auto& [name, command] : Commands()) {
-    std::fprintf(out, "  %-8s %s\n", name.c_str(), command.help.c_str());
+    std::fprintf(out, "  %-9s %s\n", name.c_str(), command.help.c_str());
   }
   std::fprintf(out,
                "COMMAND --help lists the options of a command; --version prints the version.\n");

@@ -64,6 +64,8 @@ struct Event {
   // Set for kinds `directive_applied` and `directive_refused`; the second with the reason.
   uint64_t version = 0;
   std::string detail = {};
+  // Set for a `breaker` message that answers a roll-back, done or not.
+  bool rolled_back = false;
 };
 
 using Body = std::variant<Hello, GateSnapshot, Event>;

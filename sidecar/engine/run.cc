@@ -125,6 +125,7 @@ void Run::TakeEvent(const Event& event, bool is_new, Slot& slot, Outbox& outbox)
     slot.record.ended = true;
   }
   if (event.probe.has_value() && is_new) TakeProbe(event.key, *event.probe, outbox);
+  if (event.kind == "breaker" && is_new) TakeRung(event, outbox);
   if (event.version > 0) TakeVersion(event);
   appended_.events.push_back({record_.run, event});
 }

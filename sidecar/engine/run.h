@@ -92,6 +92,8 @@ class Run {
   void GoBackTo(uint64_t step);
   void BoundBreaker(Outbox& outbox);
   void EndRollBack(Outbox& outbox);
+  // The run said what became of a rung.
+  void TakeRung(const Event& event, Outbox& outbox);
   AlertInput Measure() const;
   void CloseWindows(Outbox& outbox);
   void RecordWindow(const ClosedWindow& window, const SteeringResult& result);

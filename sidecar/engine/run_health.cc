@@ -83,6 +83,18 @@ void Run::EndRollBack(Outbox& outbox) {
   Announce(ApplyBreaker(back, step, options_, record_), outbox);
 }
 
+// The run has other weights from this step on, and goes on counting steps from there.
+void Run::TakeRung(const Event& event, Outbox& outbox) {
+  dirty_ = true;
+  if (!event.detail.empty()) {
+    spdlog::warn("run '{}': the breaker's rung of directive {} was not taken: {}", record_.run,
+                 event.key, event.detail);
+  }
+  if (!event.rolled_back) return;
+  sidecar::EndRollBack(event.step, record_.breaker);
+  EndRollBack(outbox);
+}
+
 // A directive that was adopted, or a state from before a start with other options, may have a level
 // that is not allowed.
 void Run::BoundBreaker(Outbox& outbox) {

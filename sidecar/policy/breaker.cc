@@ -167,6 +167,13 @@ void ForgetAfter(uint64_t step, BreakerState& state) {
   state.awaits_roll_back = false;
 }
 
+void EndRollBack(uint64_t step, BreakerState& state) {
+  if (!state.awaits_roll_back) return;
+  BeginStreaks(state);
+  state.since_step = std::max(state.since_step, step);
+  state.awaits_roll_back = false;
+}
+
 BreakerAction HoldingAction(uint32_t level) {
   if (level == 0) return BreakerAction::kNone;
   if (level <= kRaiseTwice) return BreakerAction::kTighten;

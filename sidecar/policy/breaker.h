@@ -22,7 +22,7 @@ inline constexpr uint32_t kRollBack = 5;
 const std::vector<std::string>& BreakerRungNames();
 
 struct BreakerOptions {
-  std::string last_rung = "raise";  // One of BreakerRungNames().
+  std::string last_rung = "rehearse";  // One of BreakerRungNames().
   double raise = 0.05;              // Of the threshold, by each of the first two rungs.
   double rehearsal_share = 0.25;    // Of the batch.
   int64_t rollbacks = 2;            // At most, between two resets by hand.
@@ -83,6 +83,10 @@ void ResetBreaker(uint64_t step, const std::string& reason, BreakerState& state)
 // The run went back to `step`: checks of later steps are of weights that are gone, and the last
 // change holds from there.
 void ForgetAfter(uint64_t step, BreakerState& state);
+
+// The run answered the roll-back at `step`, with other weights from there on: checks of later steps
+// count, from nothing.
+void EndRollBack(uint64_t step, BreakerState& state);
 
 // What a level asks for as long as it holds.
 BreakerAction HoldingAction(uint32_t level);

@@ -1,10 +1,8 @@
 #include "sidecar/policy/probe.h"
 
-#include <algorithm>
-
 namespace sluice::sidecar {
 
-double ProbeLimit(const ProbeCheck& check) { return std::max(kProbeLimit, 2.0 * check.noise); }
+double ProbeLimit(const ProbeCheck& check) { return sluice::ProbeLimit(check.noise); }
 
 bool IsWorse(const ProbeCheck& check) { return check.delta > ProbeLimit(check); }
 

@@ -2,10 +2,9 @@
 
 #include <cstdint>
 
-namespace sluice::sidecar {
+#include "common/probe_limit.h"
 
-// Relative rise of a legacy probe's loss over its baseline that is too much.
-inline constexpr double kProbeLimit = 0.02;
+namespace sluice::sidecar {
 
 // One check of a legacy probe.
 struct ProbeCheck {
@@ -26,7 +25,7 @@ struct ProbeState {
   bool operator==(const ProbeState&) const = default;
 };
 
-// 2 %, or twice the standard error if that is more (DESIGN, section 7).
+// The limit of its rise.
 double ProbeLimit(const ProbeCheck& check);
 // True if the rise is above the limit.
 bool IsWorse(const ProbeCheck& check);

@@ -51,7 +51,10 @@ absl::StatusOr<Event> FromBreaker(const v1::BreakerActionDone& p) {
                   absl::StrCat("breaker_action_done.action is ", static_cast<int>(p.action()),
                                ", expected 1 to 5"));
   }
-  return Event{"breaker", absl::StrCat(p.directive_version()), p.step(), ToJson(p), {}, false};
+  Event event{"breaker", absl::StrCat(p.directive_version()), p.step(), ToJson(p), {}, false};
+  event.detail = p.error();
+  event.rolled_back = p.action() == v1::BREAKER_ACTION_ROLL_BACK;
+  return event;
 }
 
 absl::StatusOr<Event> FromRefused(const v1::DirectiveRefused& p) {

@@ -163,14 +163,15 @@ absl::Status LoadTensors(const tensors::SafetensorsFile& file, const TrainTensor
   return absl::OkStatus();
 }
 
-absl::Status PruneCheckpoints(const std::string& folder, int64_t keep) {
+absl::Status PruneCheckpoints(const std::string& folder, int64_t keep, uint64_t also) {
   std::vector<std::string> names = ListCheckpoints(folder);
-  while (static_cast<int64_t>(names.size()) > keep) {
+  const auto old = std::max<int64_t>(0, static_cast<int64_t>(names.size()) - keep);
+  names.resize(static_cast<size_t>(old));
+  std::erase(names, CheckpointName(also));
+  for (const std::string& name : names) {
     std::error_code error;
-    std::filesystem::remove(std::filesystem::path(folder) / names.front(), error);
-    if (error)
-      return absl::ErrnoToStatus(error.value(), absl::StrCat("remove '", names.front(), "'"));
-    names.erase(names.begin());
+    std::filesystem::remove(std::filesystem::path(folder) / name, error);
+    if (error) return absl::ErrnoToStatus(error.value(), absl::StrCat("remove '", name, "'"));
   }
   return absl::OkStatus();
 }

@@ -28,6 +28,8 @@ struct TrainState {
   std::optional<Directive> in_force;
   std::optional<Directive> agreed_next;  // Agreed on, takes effect at step + 1.
   uint64_t decision_position = 0;  // Last step with an entry in the decision log, at most step + 1.
+  uint64_t healthy_step = 0;       // Of the newest checkpoint while all was well; 0: there is none.
+  bool probes_calm = false;        // No probe was above its limit at the last check.
   std::map<std::string, double>
       temperatures;  // Of uncertainty heads, by gate layer, if calibrated.
   std::vector<gate::CachedScore> image_scores;  // Of the image gate, by rising id.
@@ -66,7 +68,8 @@ absl::StatusOr<TrainState> LoadState(const tensors::SafetensorsFile& file, const
 // Copies tensors of the same names into `tensors`; shapes must agree. The message names the tensor.
 absl::Status LoadTensors(const tensors::SafetensorsFile& file, const TrainTensors& tensors);
 
-// Removes all but the newest `keep` checkpoints of `folder`.
-absl::Status PruneCheckpoints(const std::string& folder, int64_t keep);
+// Removes all but the newest `keep` checkpoints of `folder`, and but the one of step `also` (0:
+// none).
+absl::Status PruneCheckpoints(const std::string& folder, int64_t keep, uint64_t also);
 
 }  // namespace sluice::checkpoint

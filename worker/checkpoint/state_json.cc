@@ -25,7 +25,9 @@ absl::Status Read(const json& parent, const char* key, T& value) {
   if (it == parent.end())
     return absl::InvalidArgumentError(absl::StrCat("state has no '", key, "'"));
   bool fits = true;
-  if constexpr (std::is_unsigned_v<T>) {
+  if constexpr (std::is_same_v<T, bool>) {
+    fits = it->is_boolean();
+  } else if constexpr (std::is_unsigned_v<T>) {
     fits = it->is_number_unsigned() && it->get<uint64_t>() <= std::numeric_limits<T>::max();
   } else if constexpr (std::is_same_v<T, double>) {
     fits = it->is_number();
@@ -64,6 +66,8 @@ std::string StateToJson(const TrainState& s) {
               {"group_steps", s.group_steps},
               {"temperatures", s.temperatures},
               {"head_entropies", s.head_entropies},
+              {"healthy_step", s.healthy_step},
+              {"probes_calm", s.probes_calm},
               {"class_names", s.class_names},
               {"mean", s.mean},
               {"std", s.std},
@@ -89,7 +93,9 @@ absl::StatusOr<TrainState> StateFromJson(const std::string& text) {
   SLUICE_RETURN_IF_ERROR(ReadDirective(j, "agreed_next", s.agreed_next));
   SLUICE_RETURN_IF_ERROR(Read(j, "decision_position", s.decision_position));
   SLUICE_RETURN_IF_ERROR(Read(j, "group_steps", s.group_steps));
-  // Older checkpoints have neither.
+  // Older checkpoints have none of these.
+  if (j.contains("healthy_step")) SLUICE_RETURN_IF_ERROR(Read(j, "healthy_step", s.healthy_step));
+  if (j.contains("probes_calm")) SLUICE_RETURN_IF_ERROR(Read(j, "probes_calm", s.probes_calm));
   if (j.contains("temperatures")) SLUICE_RETURN_IF_ERROR(Read(j, "temperatures", s.temperatures));
   if (j.contains("head_entropies"))
     SLUICE_RETURN_IF_ERROR(Read(j, "head_entropies", s.head_entropies));

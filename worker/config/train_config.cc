@@ -59,6 +59,8 @@ void DefineRun(OptionSet& o, TrainConfig& c) {
   o.Choice("eval.mode", &c.eval_mode, {"dense", "gated", "both"}, "How accuracy is measured");
   o.Integer("eval.every", &c.eval_every, 0, 1'000'000'000,
             "Steps between evaluations; 0: at the end only");
+  o.Choices("eval.domains", &c.eval_domains, data::DomainNames(),
+            "Further domains of the evaluation split to evaluate on, densely, at the end");
   o.Integer("eval.batch", &c.eval_batch, 1, 65536, "Images per evaluation batch and rank");
   o.Integer("checkpoint.every", &c.checkpoint_every, 0, 1'000'000'000,
             "Steps between checkpoints; 0: at the end only");
@@ -109,6 +111,7 @@ void DefineTrainOptions(OptionSet& options, TrainConfig& config) {
   DefineGateOptions(options, config.gate);
   DefineFootprintOptions(options, config.footprint);
   DefineAdapterOptions(options, config.adapters);
+  DefineLegacyOptions(options, config.legacy);
   DefineOptim(options, config.train);
   DefineMemoryOptions(options, config.memory);
 }
@@ -129,6 +132,7 @@ absl::Status ValidateTrainConfig(const TrainConfig& config) {
   }
   SLUICE_ASSIGN_OR_RETURN(const model::VitConfig vit, ResolveModel(config.model, 2));
   SLUICE_RETURN_IF_ERROR(ValidateAdaptersConfig(config.adapters));
+  SLUICE_RETURN_IF_ERROR(ValidateLegacyConfig(config.legacy, config.train.batch));
   SLUICE_RETURN_IF_ERROR(ValidateGateConfig(config.gate, vit.depth, config.train.steps));
   SLUICE_RETURN_IF_ERROR(ValidateMemoryConfig(config.memory, config.gate.mode));
   SLUICE_ASSIGN_OR_RETURN(const data::PipelineConfig pipeline, ResolvePipeline(config, true));
@@ -186,6 +190,9 @@ std::string Fingerprint(const TrainConfig& c) {
         // Temperatures are fitted where the model is evaluated.
         c.gate.calibrate, c.gate.calibrate ? c.eval_every : 0, c.gate.train_head, c.gate.head_lr}},
       {"footprint", {c.footprint.rate, c.footprint.scorer, c.footprint.every, c.footprint.rest}},
+      {"legacy",
+       {c.legacy.probe_every, c.legacy.share, c.legacy.loss, c.legacy.alpha, c.legacy.beta,
+        c.legacy.freeze}},
       {"adapters",
        {c.adapters.kind, c.adapters.rank, c.adapters.alpha, c.adapters.targets, c.adapters.only}},
       {"train",

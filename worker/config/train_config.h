@@ -9,6 +9,7 @@
 #include "worker/config/adapters_config.h"
 #include "worker/config/footprint_config.h"
 #include "worker/config/gate_config.h"
+#include "worker/config/legacy_config.h"
 #include "worker/config/memory_options.h"
 #include "worker/data/augment.h"
 #include "worker/data/pipeline.h"
@@ -73,11 +74,13 @@ struct TrainConfig {
   GateConfig gate;
   FootprintConfig footprint;
   AdaptersConfig adapters;
+  LegacyConfig legacy;
   OptimConfig train;
   MemoryConfig memory;
   std::string eval_mode = "both";
   int64_t eval_every = 0;
   int64_t eval_batch = 256;
+  std::vector<std::string> eval_domains;
   int64_t checkpoint_every = 0;
   int64_t checkpoint_keep = 3;
   bool resume = false;

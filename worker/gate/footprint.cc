@@ -67,12 +67,21 @@ Footprint DecideFootprint(const FootprintSettings& settings, int64_t depth, int6
     result.heads.emplace_back(open.begin() + block * heads, open.begin() + (block + 1) * heads);
   }
   result.mlp = LargestShare(block_scores, settings.rate);
-  result.rest = settings.rest;
+  result.rest = result.classifier = settings.rest;
+  return result;
+}
+
+Footprint FrozenBackbone(int64_t depth, int64_t heads) {
+  Footprint result;
+  result.heads.assign(static_cast<size_t>(depth), std::vector<uint8_t>(heads, 0));
+  result.mlp.assign(static_cast<size_t>(depth), 0);
+  result.rest = false;
   return result;
 }
 
 bool MayChange(const Footprint& footprint, const std::string& group) {
   if (absl::StartsWith(group, "gate.")) return true;
+  if (group == "head") return footprint.classifier;
   if (!absl::StartsWith(group, "blocks.")) return footprint.rest;
   const std::vector<std::string> parts = absl::StrSplit(group, '.');
   const int64_t block = Number(parts[1]);

@@ -36,7 +36,8 @@ struct FootprintSettings {
 struct Footprint {
   std::vector<std::vector<uint8_t>> heads;  // [depth][heads]
   std::vector<uint8_t> mlp;                 // [depth]; a block's adapters follow it, too.
-  bool rest = true;
+  bool rest = true;                         // Embeddings and final norm.
+  bool classifier = true;
 
   // A block's own parameters (proj's bias, norms, LayerScale) may change with any part of it.
   bool BlockIsOpen(int64_t block) const;
@@ -52,6 +53,9 @@ inline bool FootprintIsDue(const FootprintSettings& settings, int64_t step) {
 // the nearest number. Pure.
 Footprint DecideFootprint(const FootprintSettings& settings, int64_t depth, int64_t heads,
                           std::span<const double> entropies, const DrawKey& key);
+
+// The classifier alone may change.
+Footprint FrozenBackbone(int64_t depth, int64_t heads);
 
 // Whether a parameter group may change; `group` is a name of train::BuildGroups. Uncertainty heads
 // always may.

@@ -96,7 +96,9 @@ torch::Tensor VitImpl::EmbedRows(const EmbeddingRows& rows) {
 torch::Tensor VitImpl::BeforePool(const torch::Tensor& rows) { return Norm(norm, rows); }
 
 torch::Tensor VitImpl::Classify(const torch::Tensor& pooled) {
-  return at::linear(Norm(fc_norm, pooled), Own(head->weight), Own(head->bias));
+  const torch::Tensor rows = Norm(fc_norm, pooled);
+  return classifier_is_open_ ? head->forward(rows)
+                             : at::linear(rows, head->weight.detach(), head->bias.detach());
 }
 
 void VitImpl::Attach(const AdapterConfig& config) {
@@ -112,9 +114,10 @@ void VitImpl::SetOpen(const ModelOpen& open) {
   for (size_t i = 0; i < blocks.size(); ++i)
     blocks[i]->SetOpen(open.blocks.empty() ? BlockOpen() : open.blocks[i]);
   rest_is_open_ = open.rest;
+  classifier_is_open_ = open.classifier;
 }
 
-torch::Tensor VitImpl::FromBlock(int64_t first_block, torch::Tensor x) {
+torch::Tensor VitImpl::PoolFrom(int64_t first_block, torch::Tensor x) {
   const bool by_class_token = config_.pool == Pool::kClassToken;
   for (int64_t i = first_block; i < config_.depth; ++i) {
     const bool last = by_class_token && i + 1 == config_.depth;
@@ -124,7 +127,11 @@ torch::Tensor VitImpl::FromBlock(int64_t first_block, torch::Tensor x) {
         },
         x);
   }
-  return Classify(BeforePool(by_class_token ? x : x.slice(1, 1).mean(1)));
+  return BeforePool(by_class_token ? x : x.slice(1, 1).mean(1));
+}
+
+torch::Tensor VitImpl::FromBlock(int64_t first_block, torch::Tensor x) {
+  return Classify(PoolFrom(first_block, std::move(x)));
 }
 
 torch::Tensor VitImpl::Forward(const torch::Tensor& images) { return FromBlock(0, Embed(images)); }

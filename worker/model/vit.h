@@ -19,7 +19,8 @@ struct EmbeddingRows {
 // What of a model may change in the steps to come.
 struct ModelOpen {
   std::vector<BlockOpen> blocks;  // [depth]; empty: all of them wholly.
-  bool rest = true;               // Embeddings, final norm and classifier.
+  bool rest = true;               // Embeddings and final norm.
+  bool classifier = true;
 };
 
 // A vision transformer with timm's parameter names and shapes (patch_embed.proj, cls_token,
@@ -42,8 +43,10 @@ class VitImpl : public torch::nn::Module {
   torch::Tensor Classify(const torch::Tensor& pooled);
   // Final norm of token rows where pooling comes after it; identity where fc_norm follows pooling.
   torch::Tensor BeforePool(const torch::Tensor& rows);
-  // Blocks first_block..L - 1 (from 0) of the dense model, pooling and classifier: x [B, N + 1, D]
-  // -> logits [B, K]. Of the last block it computes no more than that needs.
+  // Blocks first_block..L - 1 (from 0) of the dense model and pooling: x [B, N + 1, D] -> what
+  // Classify takes, [B, D]. Of the last block it computes no more than that needs.
+  torch::Tensor PoolFrom(int64_t first_block, torch::Tensor x);
+  // And the classifier: -> logits [B, K].
   torch::Tensor FromBlock(int64_t first_block, torch::Tensor x);
   // Logits of the dense model: [B, C, H, W] -> [B, K].
   torch::Tensor Forward(const torch::Tensor& images);
@@ -69,12 +72,13 @@ class VitImpl : public torch::nn::Module {
   torch::nn::Linear head{nullptr};
 
  private:
-  // A parameter of no block, with its graph or without it while these rest.
+  // A parameter of no block but the classifier, with its graph or without it while these rest.
   torch::Tensor Own(const torch::Tensor& parameter) const;
   torch::Tensor Norm(const torch::nn::LayerNorm& norm, const torch::Tensor& x) const;
 
   VitConfig config_;
   bool rest_is_open_ = true;
+  bool classifier_is_open_ = true;
 };
 TORCH_MODULE(Vit);
 

@@ -1,6 +1,5 @@
 #include "worker/telemetry/directive_inbox.h"
 
-#include <memory>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -9,8 +8,6 @@ namespace sluice::telemetry {
 
 DirectiveInbox::DirectiveInbox(std::string run, std::vector<uint32_t> layers, uint64_t last_version)
     : run_(std::move(run)), layers_(std::move(layers)), last_version_(last_version) {}
-
-DirectiveInbox::~DirectiveInbox() { delete box_.load(); }
 
 std::optional<DirectiveRefused> DirectiveInbox::Check(const Directive& directive) const {
   if (directive.run != run_) {
@@ -39,7 +36,11 @@ std::optional<DirectiveRefused> DirectiveInbox::Offer(const Directive& directive
   last_version_ = directive.version;
   last_accepted_ = directive;
   ++accepted_;
-  delete box_.exchange(new Directive(directive), std::memory_order_acq_rel);
+  const std::lock_guard<std::mutex> lock(mutex_);
+  std::erase_if(box_, [](const Directive& waiting) {
+    return waiting.breaker_action != BreakerAction::kRollBack;
+  });
+  box_.push_back(directive);
   return std::nullopt;
 }
 
@@ -48,11 +49,11 @@ void DirectiveInbox::Raise(uint64_t version) {
 }
 
 std::optional<Directive> DirectiveInbox::Take() {
-  // The common case reads one word and changes nothing.
-  if (box_.load(std::memory_order_relaxed) == nullptr) return std::nullopt;
-  const std::unique_ptr<Directive> taken(box_.exchange(nullptr, std::memory_order_acq_rel));
-  if (taken == nullptr) return std::nullopt;
-  return std::move(*taken);
+  const std::unique_lock<std::mutex> lock(mutex_, std::try_to_lock);
+  if (!lock.owns_lock() || box_.empty()) return std::nullopt;
+  Directive taken = std::move(box_.front());
+  box_.pop_front();
+  return taken;
 }
 
 }  // namespace sluice::telemetry

@@ -4,11 +4,13 @@
 #include <map>
 
 #include "absl/strings/str_cat.h"
+#include "common/bad_value.h"
 #include "common/status.h"
 #include "worker/data/idx_dataset.h"
 #include "worker/data/image_folder.h"
 #include "worker/data/resized.h"
 #include "worker/data/subset.h"
+#include "worker/legacy/legacy_folder.h"
 
 namespace sluice::train {
 namespace {
@@ -62,6 +64,26 @@ absl::StatusOr<Datasets> OpenDatasets(const config::DataConfig& config, int64_t 
   SLUICE_ASSIGN_OR_RETURN(result.eval, OpenSplit(config, input, config.eval_split,
                                                  config.eval_subset, result.train->class_names()));
   return result;
+}
+
+absl::Status AddLegacy(const config::LegacyConfig& config, Datasets& datasets) {
+  const std::vector<std::string>& classes = datasets.train->class_names();
+  const data::ImageShape shape = datasets.train->shape();
+  using legacy::LegacyKind;
+  SLUICE_ASSIGN_OR_RETURN(
+      datasets.probes, legacy::LoadLegacyFolder(config.folder, LegacyKind::kProbe, classes, shape));
+  SLUICE_ASSIGN_OR_RETURN(
+      datasets.buffers,
+      legacy::LoadLegacyFolder(config.folder, LegacyKind::kBuffer, classes, shape));
+  if (config.probe_every > 0 && datasets.probes.empty()) {
+    return BadValue("probe.every", absl::StrCat(config.probe_every),
+                    absl::StrCat("0: legacy.folder '", config.folder, "' has no probe"));
+  }
+  if (config.share > 0.0 && datasets.buffers.empty()) {
+    return BadValue("rehearsal.share", absl::StrCat(config.share),
+                    absl::StrCat("0: legacy.folder '", config.folder, "' has no buffer"));
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace sluice::train

@@ -11,6 +11,7 @@ namespace {
 model::ModelOpen ToModelOpen(const gate::Footprint& footprint) {
   model::ModelOpen open;
   open.rest = footprint.rest;
+  open.classifier = footprint.classifier;
   for (size_t i = 0; i < footprint.heads.size(); ++i) {
     const bool mlp = footprint.mlp[i] != 0;
     open.blocks.push_back(
@@ -50,6 +51,10 @@ void FootprintGate::Decide(int64_t step) {
   const model::VitConfig& config = model_->vit()->config();
   footprint_ = gate::DecideFootprint(settings_, config.depth, config.heads, entropies_,
                                      {seed_, static_cast<uint64_t>(step), 0});
+  Resolve();
+}
+
+void FootprintGate::Resolve() {
   may_change_.clear();
   open_.assign(optimizer_->parameters().size(), {});
   for (const ParameterGroup& group : optimizer_->groups()) {
@@ -63,7 +68,7 @@ void FootprintGate::Decide(int64_t step) {
 }
 
 absl::Status FootprintGate::Prepare(int64_t step, const torch::Tensor& images) {
-  if (!gate::FootprintIsDue(settings_, step)) return absl::OkStatus();
+  if (frozen_ || !gate::FootprintIsDue(settings_, step)) return absl::OkStatus();
   if (settings_.scorer == gate::FootprintScorer::kAttention) {
     SLUICE_RETURN_IF_ERROR(Measure(images));
   }
@@ -113,6 +118,24 @@ bool FootprintGate::closes_all() const {
 
 void FootprintGate::Restore(std::vector<double> entropies, int64_t next_step) {
   entropies_ = std::move(entropies);
+  DecideAgain(next_step);
+}
+
+void FootprintGate::Freeze(bool frozen, int64_t next_step) {
+  if (frozen == frozen_) return;
+  frozen_ = frozen;
+  if (frozen) {
+    const model::VitConfig& config = model_->vit()->config();
+    footprint_ = gate::FrozenBackbone(config.depth, config.heads);
+    Resolve();
+    return;
+  }
+  OpenAll();
+  may_change_.clear();
+  DecideAgain(next_step);
+}
+
+void FootprintGate::DecideAgain(int64_t next_step) {
   const bool has_decided =
       settings_.decides() && next_step > 1 &&
       (settings_.scorer == gate::FootprintScorer::kRandom || !entropies_.empty());

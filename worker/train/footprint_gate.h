@@ -23,6 +23,10 @@ class FootprintGate {
                 dist::Group* group, dist::GradReducer* reducer, uint64_t seed);
 
   bool decides() const { return settings_.decides(); }
+  // While frozen, the classifier (and uncertainty heads) may change and nothing else, whatever the
+  // gate decides; `next_step` is the step that follows. The same on all ranks.
+  void Freeze(bool frozen, int64_t next_step);
+  bool frozen() const { return frozen_; }
   // Before the forward of step `step` (from 1). Decides anew if that is due, from the attention of
   // all ranks' `images` [b, C, H, W] (b may be 0): a collective then.
   absl::Status Prepare(int64_t step, const torch::Tensor& images);
@@ -30,7 +34,7 @@ class FootprintGate {
   void OpenAll();
   void Apply();
 
-  // Per group of the optimizer, 1 if it may change; empty if the gate does not decide.
+  // Per group of the optimizer, 1 if it may change; empty: all may.
   const std::vector<uint8_t>& may_change() const { return may_change_; }
   // Fills in what the gate closes of a step's arithmetic.
   void Describe(gate::StepShape& shape) const;
@@ -45,6 +49,10 @@ class FootprintGate {
  private:
   absl::Status Measure(const torch::Tensor& images);
   void Decide(int64_t step);
+  // The decision in force before `next_step`, if there was one.
+  void DecideAgain(int64_t next_step);
+  // Which groups the footprint lets change.
+  void Resolve();
 
   gate::FootprintSettings settings_;
   GatedModel* model_;
@@ -56,6 +64,7 @@ class FootprintGate {
   std::vector<uint8_t> may_change_;
   std::vector<dist::OpenSlices> open_;
   std::vector<double> entropies_;
+  bool frozen_ = false;
 };
 
 }  // namespace sluice::train

@@ -23,6 +23,19 @@ torch::Tensor OpenTensor(const GateDecision& decision, const torch::Tensor& imag
   return at::constant_pad_nd(patches, {1, 0}, 1).to(images.device(), images.scalar_type());
 }
 
+// Sum over images of the cross-entropy, and of what replay adds.
+torch::Tensor ReplayLoss(const torch::Tensor& logits, const torch::Tensor& cross_entropy,
+                         const torch::Tensor& replayed, const torch::Tensor& stored,
+                         const ReplayWeights& weights) {
+  const torch::Tensor own = replayed.logical_not().to(cross_entropy.scalar_type());
+  torch::Tensor loss = (cross_entropy * (own + (1.0 - own) * weights.cross_entropy)).sum();
+  if (weights.logits == 0.0) return loss;
+  const torch::Tensor known = replayed.unsqueeze(1) & stored.isnan().logical_not();
+  const torch::Tensor gap = at::where(known, logits - stored.nan_to_num(0.0), 0.0);
+  const torch::Tensor classes = known.sum(1).clamp_min(1);
+  return loss + weights.logits * (gap.square().sum(1) / classes).sum();
+}
+
 }  // namespace
 
 GatedModel::GatedModel(const model::VitConfig& config, const GateSettings& settings,
@@ -106,10 +119,22 @@ TrainPass GatedModel::TrainDense(const ModelBatch& batch) {
   return DensePass(batch, [](const auto&) {});
 }
 
-TrainPass GatedModel::Finish(const torch::Tensor& logits, const torch::Tensor& labels) const {
+TrainPass GatedModel::Finish(const torch::Tensor& logits, const ModelBatch& batch,
+                             const torch::Tensor& images) const {
+  const auto of = [&images](const torch::Tensor& values) {
+    return images.defined() ? values.index_select(0, images) : values;
+  };
+  const torch::Tensor labels = of(batch.labels);
+  const torch::Tensor wide = logits.to(vit_->pos_embed.scalar_type());
   TrainPass pass;
-  pass.loss = at::cross_entropy_loss(logits.to(vit_->pos_embed.scalar_type()), labels, {},
-                                     at::Reduction::Sum, -100, label_smoothing_);
+  if (batch.replayed.defined()) {
+    const torch::Tensor each =
+        at::cross_entropy_loss(wide, labels, {}, at::Reduction::None, -100, label_smoothing_);
+    pass.loss = ReplayLoss(wide, each, of(batch.replayed), of(batch.stored_logits), replay_);
+  } else {
+    pass.loss =
+        at::cross_entropy_loss(wide, labels, {}, at::Reduction::Sum, -100, label_smoothing_);
+  }
   pass.loss_sum = pass.loss.detach();
   pass.correct = (logits.argmax(1) == labels).sum();
   return pass;
@@ -161,7 +186,7 @@ TrainPass GatedModel::DensePass(const ModelBatch& batch, const Decided& decided)
     }
   }
   if (settings_.shadow) tell();
-  TrainPass pass = Finish(vit_->FromBlock(block, x), batch.labels);
+  TrainPass pass = Finish(vit_->FromBlock(block, x), batch, {});
   if (chain.head_loss().defined()) pass.loss = pass.loss + chain.head_loss();
   return pass;
 }
@@ -194,9 +219,8 @@ TrainPass GatedModel::PackedPass(const ModelBatch& batch, const Decided& decided
     const torch::Tensor open = gate::RerunOpenRows(vit_, prefix, packed);
     const torch::Tensor pooled = compact ? gate::RunToPool(vit_, prefix.blocks_done, open, packed)
                                          : gate::RunSelective(vit_, prefix, open, packed);
-    pass = Finish(
-        vit_->Classify(pooled),
-        batch.labels.index_select(0, gate::IndexTensor(packed.images, batch.labels.device())));
+    pass = Finish(vit_->Classify(pooled), batch,
+                  gate::IndexTensor(packed.images, batch.labels.device()));
   }
   if (chain.head_loss().defined()) pass.loss = pass.loss + chain.head_loss();
   return pass;
@@ -235,8 +259,8 @@ TrainPass GatedModel::MaskPass(const ModelBatch& batch, const Decided& decided) 
           x);
     }
     const torch::Tensor images = gate::IndexTensor(packed.images, x.device());
-    pass = Finish(vit_->Classify(gate::PoolMasked(vit_, x, open)).index_select(0, images),
-                  batch.labels.index_select(0, images));
+    pass = Finish(vit_->Classify(gate::PoolMasked(vit_, x, open)).index_select(0, images), batch,
+                  images);
   }
   if (chain.head_loss().defined()) pass.loss = pass.loss + chain.head_loss();
   return pass;

@@ -57,6 +57,8 @@ class GatedModel {
   // trained then. Call before an optimizer or a reducer holds its parameters.
   void Attach(const model::AdapterConfig& config, bool only);
 
+  void SetReplay(const ReplayWeights& weights) { replay_ = weights; }
+
   // How training forwards compute and what they keep; evaluation is always plain float32.
   void SetMemory(const memory::Settings& settings);
 
@@ -76,12 +78,14 @@ class GatedModel {
   GateChain Chain(const ModelBatch& batch);
   // Prefix and decisions of all gates; compact's way of closing if `narrow`.
   gate::PackedRows Close(GateChain& chain, bool narrow, bool keep_qkv, gate::Prefix& prefix);
-  // Loss of pooled images; `labels` in their order.
-  TrainPass Finish(const torch::Tensor& logits, const torch::Tensor& labels) const;
+  // Loss of the batch's images at `images` (int64 [I]; undefined: all), by their logits [I, K].
+  TrainPass Finish(const torch::Tensor& logits, const ModelBatch& batch,
+                   const torch::Tensor& images) const;
   TrainPass NothingOpen(const ModelBatch& batch);
 
   GateSettings settings_;
   double label_smoothing_;
+  ReplayWeights replay_;
   memory::Settings memory_;
   model::Vit vit_{nullptr};
   std::vector<torch::nn::Linear> heads_;  // One per gate.

@@ -73,6 +73,10 @@ ModelBatch TakeImages(const ModelBatch& batch, const std::vector<int64_t>& posit
   for (const int64_t position : positions) part.ids.push_back(batch.ids[position]);
   part.key = batch.key;
   part.epoch = batch.epoch;
+  if (batch.replayed.defined()) {
+    part.replayed = batch.replayed.index_select(0, index);
+    part.stored_logits = batch.stored_logits.index_select(0, index);
+  }
   return part;
 }
 

@@ -103,6 +103,7 @@ class Rank {
     SLUICE_ASSIGN_OR_RETURN(const model::VitConfig shape, config::ResolveModel(config_.model, 2));
     SLUICE_ASSIGN_OR_RETURN(datasets_,
                             OpenDatasets(config_.data, shape.channels, shape.image_size, {}));
+    SLUICE_RETURN_IF_ERROR(AddLegacy(config_.legacy, datasets_));
     const std::vector<std::string>& classes = datasets_.train->class_names();
     SLUICE_ASSIGN_OR_RETURN(assembly_,
                             Assemble(config_, static_cast<int64_t>(classes.size()), device_));

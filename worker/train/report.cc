@@ -26,6 +26,17 @@ std::string ReportToJson(const TrainReport& r) {
                            {"error_before", c.error_before},
                            {"error_after", c.error_after}});
   }
+  json probes = json::array(), domains = json::array();
+  for (const ProbeFinding& p : r.probes) {
+    probes.push_back({{"probe", p.probe},
+                      {"images", p.images},
+                      {"loss", p.loss},
+                      {"standard_error", p.standard_error},
+                      {"accuracy", p.accuracy},
+                      {"baseline_loss", p.baseline_loss}});
+  }
+  for (const DomainAccuracy& d : r.domains)
+    domains.push_back({{"domain", d.domain}, {"accuracy", d.accuracy}});
   return json{{"run", r.run},
               {"steps", r.steps},
               {"last_step", r.last_step},
@@ -55,7 +66,11 @@ std::string ReportToJson(const TrainReport& r) {
               {"gradient_bytes", r.gradient_bytes},
               {"checkpoint", r.checkpoint},
               {"losses", r.losses},
-              {"curve", curve}}
+              {"curve", curve},
+              {"probes", probes},
+              {"probe_seconds", r.probe_seconds},
+              {"rollbacks", r.rollbacks},
+              {"domains", domains}}
       .dump(2, ' ', false, json::error_handler_t::replace);
 }
 

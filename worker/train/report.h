@@ -7,6 +7,7 @@
 
 #include "worker/gate/calibration.h"
 #include "worker/train/ledger.h"
+#include "worker/train/probe_finding.h"
 
 namespace sluice::train {
 
@@ -29,6 +30,14 @@ struct WorkDone {
   uint64_t tokens_closed = 0;
 
   bool operator==(const WorkDone&) const = default;
+};
+
+// Accuracy on a further domain, dense.
+struct DomainAccuracy {
+  std::string domain;
+  double accuracy = 0.0;  // In [0, 1].
+
+  bool operator==(const DomainAccuracy&) const = default;
 };
 
 // What a training run reports when it ends.
@@ -54,6 +63,10 @@ struct TrainReport {
   std::string checkpoint;                      // Path of the last one.
   std::vector<double> losses;                  // Per step of this process; only the first 100,000.
   std::vector<CurvePoint> curve;
+  std::vector<ProbeFinding> probes;     // Of the last check.
+  double probe_seconds = 0.0;           // Spent on checks; they are not in `seconds`.
+  int64_t rollbacks = 0;                // That the breaker asked for.
+  std::vector<DomainAccuracy> domains;  // eval.domains, in their order.
 
   bool operator==(const TrainReport&) const = default;
 };

@@ -197,16 +197,8 @@ checkpoint::TrainTensors CheckpointTensors(Assembly& assembly) {
   return tensors;
 }
 
-absl::StatusOr<std::optional<checkpoint::TrainState>> Restore(
-    const config::TrainConfig& config, const std::vector<std::string>& class_names,
-    Assembly& assembly) {
-  const std::vector<std::string> names = checkpoint::ListCheckpoints(config.run_folder);
-  if (names.empty()) return std::optional<checkpoint::TrainState>();
-  const std::string path = (std::filesystem::path(config.run_folder) / names.back()).string();
-  SLUICE_ASSIGN_OR_RETURN(const tensors::SafetensorsFile file,
-                          tensors::SafetensorsFile::Open(path));
-  SLUICE_ASSIGN_OR_RETURN(checkpoint::TrainState state, checkpoint::LoadState(file, path));
-  SLUICE_RETURN_IF_ERROR(CheckSame(path, state, config, class_names));
+absl::Status RestoreAssembly(const tensors::SafetensorsFile& file, const std::string& path,
+                             const checkpoint::TrainState& state, Assembly& assembly) {
   SLUICE_RETURN_IF_ERROR(
       Annotate(checkpoint::LoadTensors(file, CheckpointTensors(assembly)), path));
   AdamW& optimizer = *assembly.optimizer;
@@ -219,6 +211,20 @@ absl::StatusOr<std::optional<checkpoint::TrainState>> Restore(
     optimizer.group_steps()[g] = it->second;
   }
   SetTemperatures(state.temperatures, *assembly.model);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::optional<checkpoint::TrainState>> Restore(
+    const config::TrainConfig& config, const std::vector<std::string>& class_names,
+    Assembly& assembly) {
+  const std::vector<std::string> names = checkpoint::ListCheckpoints(config.run_folder);
+  if (names.empty()) return std::optional<checkpoint::TrainState>();
+  const std::string path = (std::filesystem::path(config.run_folder) / names.back()).string();
+  SLUICE_ASSIGN_OR_RETURN(const tensors::SafetensorsFile file,
+                          tensors::SafetensorsFile::Open(path));
+  SLUICE_ASSIGN_OR_RETURN(checkpoint::TrainState state, checkpoint::LoadState(file, path));
+  SLUICE_RETURN_IF_ERROR(CheckSame(path, state, config, class_names));
+  SLUICE_RETURN_IF_ERROR(RestoreAssembly(file, path, state, assembly));
   return std::optional<checkpoint::TrainState>(std::move(state));
 }
 

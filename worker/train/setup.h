@@ -51,6 +51,11 @@ absl::Status SaveTrained(const config::TrainConfig& config, const GatedModel& mo
 // The tensors that a checkpoint of this assembly holds; they share memory with it.
 checkpoint::TrainTensors CheckpointTensors(Assembly& assembly);
 
+// Gives `assembly` the values of an open checkpoint: weights, heads with their temperatures, the
+// optimizer's state. INVALID_ARGUMENT that names the first thing that does not fit.
+absl::Status RestoreAssembly(const tensors::SafetensorsFile& file, const std::string& path,
+                             const checkpoint::TrainState& state, Assembly& assembly);
+
 // Restores the newest checkpoint of `folder` into `assembly`; nothing if there is none.
 // INVALID_ARGUMENT with the first difference if it belongs to another configuration or label map.
 absl::StatusOr<std::optional<checkpoint::TrainState>> Restore(

@@ -39,4 +39,21 @@ StepOptions MakeStepOptions(const config::TrainConfig& config, int ranks) {
   return options;
 }
 
+ReplayWeights MakeReplay(const config::LegacyConfig& config) {
+  return config.loss == "der" ? ReplayWeights{config.beta, config.alpha} : ReplayWeights{};
+}
+
+std::shared_ptr<const legacy::Rehearsal> MakeRehearsal(
+    const config::TrainConfig& config, const std::vector<legacy::LegacySet>& buffers,
+    const dist::Group& group) {
+  if (buffers.empty()) return nullptr;
+  legacy::Rehearsal::Options options;
+  options.pipeline = config::ResolvePipeline(config, true).value();
+  options.seed = static_cast<uint64_t>(config.train.seed);
+  options.batch = config.train.batch;
+  options.rank = group.rank();
+  options.ranks = group.size();
+  return std::make_shared<const legacy::Rehearsal>(buffers, options);
+}
+
 }  // namespace sluice::train

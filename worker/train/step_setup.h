@@ -19,4 +19,12 @@ std::unique_ptr<data::Loader> MakeTrainLoader(const config::TrainConfig& config,
 // What the configuration says about a step of a run of `ranks` ranks.
 StepOptions MakeStepOptions(const config::TrainConfig& config, int ranks);
 
+// How what is rehearsed enters the loss.
+ReplayWeights MakeReplay(const config::LegacyConfig& config);
+
+// This rank's share of what is rehearsed from `buffers`; null without any.
+std::shared_ptr<const legacy::Rehearsal> MakeRehearsal(
+    const config::TrainConfig& config, const std::vector<legacy::LegacySet>& buffers,
+    const dist::Group& group);
+
 }  // namespace sluice::train

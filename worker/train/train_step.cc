@@ -43,6 +43,19 @@ double FlopsRatio(const GatedModel& model, const FootprintGate& footprint,
   return gate::StepFlops(model.vit()->config(), shape) / dense;
 }
 
+// Marks what was replaced in a batch.
+void AddReplayed(const legacy::Replayed& replayed, int64_t classes, ModelBatch& batch) {
+  if (replayed.positions.empty()) return;
+  const auto count = static_cast<int64_t>(replayed.positions.size());
+  const torch::Tensor at = torch::tensor(replayed.positions, torch::kLong);
+  batch.replayed = torch::zeros({batch.labels.size(0)}, torch::kBool).index_fill_(0, at, true);
+  batch.stored_logits =
+      torch::full({batch.labels.size(0), classes}, std::nan(""), torch::kFloat)
+          .index_copy_(0, at, torch::tensor(replayed.logits, torch::kFloat).view({count, classes}));
+  batch.replayed = batch.replayed.to(batch.images.device());
+  batch.stored_logits = batch.stored_logits.to(batch.images.device(), batch.images.scalar_type());
+}
+
 std::vector<std::string> Names(const std::vector<ParameterShape>& shapes) {
   std::vector<std::string> names;
   for (const ParameterShape& shape : shapes) names.push_back(shape.name);
@@ -127,13 +140,21 @@ TrainPass TrainStep::Forward(const ModelBatch& batch, dist::ControlInput& input,
   });
 }
 
+absl::StatusOr<ModelBatch> TrainStep::NextBatch(uint64_t draw) {
+  SLUICE_ASSIGN_OR_RETURN(data::Batch loaded, loader_->Next());
+  legacy::Replayed replayed;
+  if (options_.rehearsal) replayed = options_.rehearsal->Mix(rehearsal_share_, draw, loaded);
+  ModelBatch batch =
+      ToModelBatch(loaded, {options_.seed, draw}, model_->vit()->pos_embed.options());
+  AddReplayed(replayed, model_->vit()->config().classes, batch);
+  return batch;
+}
+
 absl::Status TrainStep::RunMicroStep(int64_t step, int64_t micro, dist::ControlInput& input,
                                      Counters& counters) {
   const bool is_last = micro + 1 == options_.accumulate;
-  SLUICE_ASSIGN_OR_RETURN(const data::Batch loaded, loader_->Next());
   const uint64_t draw = static_cast<uint64_t>((step - 1) * options_.accumulate + micro);
-  const ModelBatch batch =
-      ToModelBatch(loaded, {options_.seed, draw}, model_->vit()->pos_embed.options());
+  SLUICE_ASSIGN_OR_RETURN(const ModelBatch batch, NextBatch(draw));
   // The first micro-step is the one that is measured: no gradient stands yet.
   LedgerEntry* const ledger = ledger_ && micro == 0 ? &*ledger_ : nullptr;
   if (micro == 0) SLUICE_RETURN_IF_ERROR(footprint_.Prepare(step, batch.images));

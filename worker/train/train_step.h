@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 
 #include "common/counters.h"
@@ -9,6 +10,7 @@
 #include "worker/dist/control.h"
 #include "worker/dist/directive_agreement.h"
 #include "worker/dist/grad_reducer.h"
+#include "worker/legacy/rehearsal.h"
 #include "worker/torch.h"
 #include "worker/train/adamw.h"
 #include "worker/train/footprint_gate.h"
@@ -29,6 +31,7 @@ struct StepOptions {
   ImageGateOptions image_gate;
   int64_t most_images = 0;   // Of a rank's share of a micro-step.
   int64_t ledger_every = 0;  // Steps between measurements of what the gates save; 0: none.
+  std::shared_ptr<const legacy::Rehearsal> rehearsal;  // May be null: nothing is rehearsed.
 };
 
 // What a step did, the same on all ranks but `local_*`.
@@ -58,6 +61,8 @@ class TrainStep {
   absl::StatusOr<StepOutcome> Run(int64_t step, const dist::ControlInput& wishes,
                                   Counters& counters);
 
+  // Of the batches from now on, in [0, 1). The same on all ranks.
+  void SetRehearsalShare(double share) { rehearsal_share_ = share; }
   FootprintGate& footprint() { return footprint_; }
   ImageGate& image_gate() { return image_gate_; }
   // Bytes of gradients that this rank put into collectives so far.
@@ -75,6 +80,8 @@ class TrainStep {
   // A dense forward and backward of the batch, whose gradients are thrown away.
   absl::Status MeasureDense(const ModelBatch& batch, bool reduce);
   bool LedgerIsDue(int64_t step) const;
+  // The next images, with what is rehearsed among them.
+  absl::StatusOr<ModelBatch> NextBatch(uint64_t draw);
   absl::Status Update(int64_t step, StepOutcome& outcome);
 
   GatedModel* model_;
@@ -92,6 +99,7 @@ class TrainStep {
   std::optional<LedgerEntry> ledger_;  // Of this step.
   double ledger_seconds_ = 0.0;
   int bad_steps_ = 0;
+  double rehearsal_share_ = 0.0;
 };
 
 }  // namespace sluice::train

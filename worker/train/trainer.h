@@ -10,10 +10,12 @@
 #include "worker/dist/process_group.h"
 #include "worker/service/command_board.h"
 #include "worker/telemetry/publisher.h"
-#include "worker/train/progress.h"
 #include "worker/train/report.h"
+#include "worker/train/run_checks.h"
+#include "worker/train/rungs.h"
 #include "worker/train/setup.h"
 #include "worker/train/steering.h"
+#include "worker/train/step_reporter.h"
 #include "worker/train/train_step.h"
 
 namespace sluice::train {
@@ -43,31 +45,27 @@ class Trainer {
  private:
   absl::Status RunSteps();
   absl::Status RunStep(int64_t step);
-  void ApplyDirective(const Directive& directive);
-  void Publish(int64_t step, const StepOutcome& outcome, double seconds);
-  // The newest snapshot again, with what the last evaluation found: no step comes after it.
-  void PublishEvaluation();
-  void ShowProgress(int64_t step, const StepOutcome& outcome);
+  // What has been agreed on takes effect before `step`; may end the run (stop_).
+  absl::Status BeginStep(int64_t step);
+  absl::Status ApplyDirective(const Directive& directive, int64_t step);
+  absl::Status PauseAfterRollBack();
+  void SetGates(const Directive& directive);
+  Accuracies Found() const { return {report_.accuracy_dense, report_.accuracy_gated}; }
   absl::Status EvaluateNow(int64_t step);
-  // Fits the uncertainty heads' temperatures, if the run does.
-  absl::Status CalibrateNow();
-  // The rate that a gate is told to keep.
-  double RateInForce(size_t gate) const;
   absl::Status Checkpoint(int64_t step);
   std::string NewestCheckpoint() const;
 
   TrainerParts parts_;
   checkpoint::TrainState state_;
   Counters counters_;  // Of this rank.
-  data::PipelineConfig eval_pipeline_;
   std::unique_ptr<data::Loader> loader_;
   std::unique_ptr<TrainStep> step_;
   Steering steering_;
   OpeningSchedule opening_;
-  ProgressClock progress_;
-  StepTimer timer_;
+  StepReporter reporter_;
+  RunChecks checks_;
+  std::unique_ptr<Rungs> rungs_;
   TrainReport report_;
-  GateSnapshot newest_;
   std::vector<double> step_seconds_;
   std::vector<LedgerEntry> ledger_;
   std::vector<double> time_saved_;  // Of each of its entries.
@@ -76,6 +74,7 @@ class Trainer {
   int64_t tokens_open_ = 0;
   int64_t first_step_ = 1;  // Of this process.
   int64_t last_checkpoint_ = -1;
+  uint32_t breaker_level_ = 0;
   bool stop_ = false;
 };
 

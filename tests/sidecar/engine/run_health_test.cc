@@ -115,6 +115,36 @@ TEST_F(RunHealth, TheLadderUpToTheRollBackAndBehindIt) {
   EXPECT_EQ(sink_->directives[0].breaker_level, 4u);
 }
 
+TEST_F(RunHealth, AnAnsweredRollBackIsOverAndChecksCountAnew) {
+  Checks(10, 15, 0.5);
+  ASSERT_EQ(sink_->directives.back().breaker_action, BreakerAction::kRollBack);
+  Check(160, 0.5);  // Of the weights that are given up.
+  Event done{"breaker", "5", 170, "{}", {}, false};
+  done.rolled_back = true;
+  bench_->Send(sink_, {"r", 0, generation_, 0, 100, ++seq_}, done);
+  ASSERT_EQ(sink_->directives.size(), 6u);
+  EXPECT_EQ(sink_->directives[5].breaker_action, BreakerAction::kFreezeBackbone);
+  EXPECT_EQ(sink_->directives[5].breaker_level, kRollBack);
+  EXPECT_FALSE(Record().breaker.awaits_roll_back);
+  EXPECT_EQ(Record().breaker.since_step, 170u);
+  Checks(180, 2, 0.5);
+  EXPECT_EQ(sink_->directives.size(), 6u);
+  EXPECT_EQ(Record().breaker.streaks.at("old").worse, 2u);
+  // Told again, it changes nothing.
+  bench_->Send(sink_, {"r", 0, generation_, 0, 100, seq_}, done);
+  EXPECT_EQ(sink_->directives.size(), 6u);
+}
+
+TEST_F(RunHealth, ARungThatWasNotTakenChangesNothingElse) {
+  Checks(10, 9, 0.5);
+  ASSERT_EQ(sink_->directives.back().breaker_action, BreakerAction::kRehearse);
+  Event failed{"breaker", "3", 100, "{}", {}, false};
+  failed.detail = "nothing to rehearse";
+  bench_->Send(sink_, {"r", 0, generation_, 0, 100, ++seq_}, failed);
+  EXPECT_EQ(sink_->directives.size(), 3u);
+  EXPECT_EQ(Record().breaker.level, kRehearse);
+}
+
 TEST_F(RunHealth, AnyOtherRestoreRepeatsChecksThatWereCounted) {
   Checks(10, 2, 0.05);
   Greet(HelloOf("j", 1, 10), 1);  // After the first of them.

@@ -237,12 +237,12 @@ TEST_F(CheckpointTest, PruningKeepsTheNewestAndTouchesNothingElse) {
   for (const uint64_t step : {5, 10, 15, 20}) folder_.Write(CheckpointName(step), "");
   folder_.Write("checkpoint-best.safetensors", "");
   folder_.Write("decisions.jsonl", "");
-  ASSERT_TRUE(PruneCheckpoints(folder_.path(), 2).ok());
+  ASSERT_TRUE(PruneCheckpoints(folder_.path(), 2, 0).ok());
   EXPECT_EQ(ListCheckpoints(folder_.path()),
             (std::vector<std::string>{CheckpointName(15), CheckpointName(20)}));
   EXPECT_TRUE(std::filesystem::exists(folder_.Path("checkpoint-best.safetensors")));
   EXPECT_TRUE(std::filesystem::exists(folder_.Path("decisions.jsonl")));
-  ASSERT_TRUE(PruneCheckpoints(folder_.path(), 2).ok());
+  ASSERT_TRUE(PruneCheckpoints(folder_.path(), 2, 0).ok());
   EXPECT_EQ(ListCheckpoints(folder_.path()).size(), 2u);
 }
 

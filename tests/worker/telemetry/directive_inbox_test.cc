@@ -23,6 +23,19 @@ TEST(DirectiveInboxTest, TheNewestWins) {
   EXPECT_EQ(inbox.Take(), std::nullopt);
 }
 
+TEST(DirectiveInboxTest, ARollBackIsNotLostToWhatComesAfterIt) {
+  DirectiveInbox inbox("r", {4}, 0);
+  Directive back = MakeDirective(2);
+  back.breaker_action = BreakerAction::kRollBack;
+  inbox.Offer(MakeDirective(1));
+  inbox.Offer(back);
+  inbox.Offer(MakeDirective(3));
+  inbox.Offer(MakeDirective(4));
+  EXPECT_EQ(inbox.Take(), back);
+  EXPECT_EQ(inbox.Take(), MakeDirective(4));
+  EXPECT_EQ(inbox.Take(), std::nullopt);
+}
+
 TEST(DirectiveInboxTest, RefusesWhatIsNotAboveTheVersionInForce) {
   DirectiveInbox inbox("r", {4}, 5);
   const auto refused = inbox.Offer(MakeDirective(5));

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstdint>
+
+#include "common/latency_histogram.h"
+#include "worker/checkpoint/checkpoint.h"
+#include "worker/config/train_config.h"
+#include "worker/telemetry/publisher.h"
+#include "worker/train/probes.h"
+#include "worker/train/report.h"
+#include "worker/train/setup.h"
+
+namespace sluice::train {
+
+// How a run looks at its model on the way: evaluations, probes, temperatures. All but the
+// constructor are collectives, and write what they find into a report.
+class RunChecks {
+ public:
+  // Borrows all.
+  RunChecks(const config::TrainConfig* config, Assembly* assembly, const Datasets* datasets,
+            dist::Group* group, telemetry::Publisher* publisher);
+
+  bool has_probes() const { return !probes_.empty(); }
+  // Accuracy on the evaluation split; `train_seconds` until then go into the report's curve.
+  absl::Status Evaluate(int64_t step, double train_seconds, LatencyHistogram& inference,
+                        TrainReport& report);
+  // And on the further domains of eval.domains.
+  absl::Status EvaluateDomains(TrainReport& report);
+  // Checks every probe, and tells the sidecar; `state` learns whether all are calm.
+  absl::Status CheckProbes(int64_t step, checkpoint::TrainState& state, TrainReport& report);
+  // Fits the uncertainty heads' temperatures, if the run does.
+  absl::Status Calibrate(checkpoint::TrainState& state, TrainReport& report);
+
+ private:
+  const config::TrainConfig* config_;
+  Assembly* assembly_;
+  const Datasets* datasets_;
+  dist::Group* group_;
+  telemetry::Publisher* publisher_;
+  data::PipelineConfig pipeline_;
+  Probes probes_;
+};
+
+}  // namespace sluice::train
