@@ -165,6 +165,12 @@ std::vector<std::string> OptionSet::Complete() const {
   for (size_t i = 0; i < arguments_.size(); ++i) {
     const bool is_bare = flags_.count(arguments_[i]) > 0 &&
                          (i + 1 == arguments_.size() || absl::StartsWith(arguments_[i + 1], "--"));
+    if (absl::StartsWith(arguments_[i], "--") && absl::EndsWith(arguments_[i], "=")) {
+      // CLI11 would take the next argument for the value.
+      result.push_back(arguments_[i].substr(0, arguments_[i].size() - 1));
+      result.push_back("");
+      continue;
+    }
     result.push_back(is_bare ? arguments_[i] + "=true" : arguments_[i]);
   }
   for (const CLI::Option* option : app_.get_options()) {

@@ -75,6 +75,15 @@ TEST(Options, ReadsFlags) {
   EXPECT_EQ(p.rates, (std::vector<double>{-0.5, 1.0}));
 }
 
+TEST(Options, AnEmptyValueIsOneAndTakesNothingFromTheNext) {
+  Program p;
+  ASSERT_TRUE(p.Parse({"--out=", "--gate.layer=7"}).ok());
+  EXPECT_EQ(p.out, "");
+  EXPECT_EQ(p.layer, 7);
+  Program number;
+  EXPECT_TRUE(SaysInvalid(number.Parse({"--gate.layer=", "--out=x"}), {"gate.layer", "''"}));
+}
+
 TEST(Options, ABareFlagBeforeAnotherOptionIsTrue) {
   Program p;
   const absl::Status status = p.Parse({"--gate.shadow", "--gate.layer", "7"});
