@@ -19,8 +19,9 @@ struct ProbeFinding {
   double accuracy = 0.0;        // In [0, 1].
   double baseline_loss = 0.0;   // Mean cross-entropy when the probe was registered, above 0.
 
+  double limit() const { return ProbeLimit(standard_error / baseline_loss); }
   double delta() const { return (loss - baseline_loss) / baseline_loss; }
-  bool is_worse() const { return delta() > ProbeLimit(standard_error / baseline_loss); }
+  bool is_worse() const { return delta() > limit(); }
 
   bool operator==(const ProbeFinding&) const = default;
 };

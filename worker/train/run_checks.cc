@@ -69,8 +69,9 @@ absl::Status RunChecks::CheckProbes(int64_t step, checkpoint::TrainState& state,
   state.probes_calm = true;
   for (const ProbeFinding& f : report.probes) {
     state.probes_calm = state.probes_calm && !f.is_worse();
-    LogInfo(absl::StrFormat("step %d: probe %s: loss %.4f (%+.1f %%), accuracy %.2f %%", step,
-                            f.probe, f.loss, 100 * f.delta(), 100 * f.accuracy));
+    LogInfo(
+        absl::StrFormat("step %d: probe %s: loss %.4f (%+.2f %%, limit %.2f %%), accuracy %.2f %%",
+                        step, f.probe, f.loss, 100 * f.delta(), 100 * f.limit(), 100 * f.accuracy));
     if (group_->rank() != 0) continue;
     publisher_->Send(telemetry::ProbeResult{f.probe, static_cast<uint64_t>(step),
                                             static_cast<uint64_t>(f.images), f.loss,

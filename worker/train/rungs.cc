@@ -4,6 +4,8 @@
 #include <filesystem>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "common/log_line.h"
 #include "common/status.h"
 #include "worker/tensors/safetensors_file.h"
 
@@ -24,9 +26,18 @@ Rungs::Rungs(const config::TrainConfig* config, Assembly* assembly, TrainStep* s
 std::string Rungs::Hold(const Directive* directive, int64_t step) {
   const config::LegacyConfig& legacy = config_->legacy;
   const bool freezes = directive != nullptr && Freezes(*directive);
-  step_->footprint().Freeze(freezes || legacy.freeze == "backbone", step);
+  const bool frozen = freezes || legacy.freeze == "backbone";
+  if (frozen != step_->footprint().frozen()) {
+    LogInfo(absl::StrCat("the backbone ", frozen ? "rests" : "may change", " from step ", step));
+  }
+  step_->footprint().Freeze(frozen, step);
   const double asked = directive != nullptr ? directive->rehearsal_share : 0.0;
-  step_->SetRehearsalShare(std::max(legacy.share, asked));
+  const double share = has_buffers_ ? std::max(legacy.share, asked) : 0.0;
+  if (share != share_) {
+    LogInfo(absl::StrFormat("%.0f %% of each batch are rehearsed from step %d", 100 * share, step));
+  }
+  share_ = share;
+  step_->SetRehearsalShare(share);
   if (asked > 0.0 && !has_buffers_)
     return "nothing to rehearse: legacy.folder has no buffer (sluice-worker register)";
   return "";
@@ -46,6 +57,7 @@ absl::Status Rungs::RollBack(checkpoint::TrainState& state) {
   SLUICE_ASSIGN_OR_RETURN(const checkpoint::TrainState healthy, checkpoint::LoadState(file, path));
   SLUICE_RETURN_IF_ERROR(RestoreAssembly(file, path, healthy, *assembly_));
   state.temperatures = healthy.temperatures;
+  LogWarn(absl::StrCat("rolled back to the values of step ", state.healthy_step));
   return absl::OkStatus();
 }
 

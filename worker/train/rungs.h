@@ -32,6 +32,7 @@ class Rungs {
   Assembly* assembly_;
   TrainStep* step_;
   bool has_buffers_;
+  double share_ = 0.0;
 };
 
 }  // namespace sluice::train

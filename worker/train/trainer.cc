@@ -56,7 +56,10 @@ Trainer::Trainer(const TrainerParts& parts, checkpoint::TrainState state)
   rungs_ = std::make_unique<Rungs>(parts_.config, parts_.assembly, step_.get(),
                                    !parts_.datasets->buffers.empty());
   const std::optional<Directive>& in_force = parts_.agreement->in_force();
-  if (in_force) SetGates(*in_force);
+  if (in_force) {
+    SetGates(*in_force);
+    breaker_level_ = in_force->breaker_level;
+  }
   // A roll-back that is in force was executed when it came.
   rungs_->Hold(in_force ? &*in_force : nullptr, first_step_);
 }
