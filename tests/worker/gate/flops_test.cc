@@ -2,25 +2,15 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/worker/gate/step_shape.h"
 #include "tests/worker/model/small_vit.h"
 
 namespace sluice::gate {
 namespace {
 
 using model::testing::SmallConfig;
-
-StepShape ShapeOf(Mode mode, const std::vector<int64_t>& layers, const std::vector<double>& open) {
-  StepShape shape;
-  shape.mode = mode;
-  shape.images = 8;
-  shape.layers = layers;
-  shape.open = open;
-  return shape;
-}
-
-StepShape Shape(Mode mode, double open, int64_t layer = 1) {
-  return ShapeOf(mode, {layer}, {open});
-}
+using testing::DenseShape;
+using testing::GatedShape;
 
 // Wide enough that products outweigh attention: then the design's formulas hold.
 model::VitConfig Wide() {
@@ -38,9 +28,7 @@ model::VitConfig Wide() {
 
 double Ratio(const model::VitConfig& config, StepShape shape) {
   shape.images = 100'000;  // The optimizer's share vanishes.
-  StepShape dense;
-  dense.images = shape.images;
-  return StepFlops(config, shape) / StepFlops(config, dense);
+  return StepFlops(config, shape) / StepFlops(config, DenseShape(shape.images));
 }
 
 TEST(FlopsTest, RatiosAreTheDesignsFormulas) {
@@ -48,10 +36,10 @@ TEST(FlopsTest, RatiosAreTheDesignsFormulas) {
   const auto tokens = static_cast<double>(config.tokens());
   for (const double open : {12.0, 25.0, 39.0}) {
     const double r = (open + 1.0) / tokens;
-    EXPECT_NEAR(Ratio(config, Shape(Mode::kSelective, open)), (1 + 2 * r) / 3, 2e-3);
+    EXPECT_NEAR(Ratio(config, GatedShape(Mode::kSelective, {open})), (1 + 2 * r) / 3, 2e-3);
     for (const int64_t g : {1, 4, 11}) {
       const double cost = ((g + (12.0 - g) * r) + 2 * r * 12) / 36;
-      EXPECT_NEAR(Ratio(config, Shape(Mode::kCompact, open, g)), cost, 2e-3) << g;
+      EXPECT_NEAR(Ratio(config, GatedShape(Mode::kCompact, {open}, {g})), cost, 2e-3) << g;
     }
   }
 }
@@ -60,15 +48,15 @@ TEST(FlopsTest, AllOpenCostsWhatDenseCosts) {
   for (const model::Pool pool : {model::Pool::kClassToken, model::Pool::kMean}) {
     const model::VitConfig config = SmallConfig(pool, true);
     for (const Mode mode : {Mode::kCompact, Mode::kSelective})
-      EXPECT_DOUBLE_EQ(Ratio(config, Shape(mode, 9.0, 2)), 1.0);
-    EXPECT_DOUBLE_EQ(Ratio(config, Shape(Mode::kMask, 2.0, 2)), 1.0);
+      EXPECT_DOUBLE_EQ(Ratio(config, GatedShape(mode, {9.0}, {2})), 1.0);
+    EXPECT_DOUBLE_EQ(Ratio(config, GatedShape(Mode::kMask, {2.0}, {2})), 1.0);
   }
 }
 
 TEST(FlopsTest, ALaterGateSavesMoreOnTopOfAnEarlierOne) {
   const model::VitConfig config = Wide();
-  const StepShape one = ShapeOf(Mode::kCompact, {2}, {24.0});
-  const StepShape two = ShapeOf(Mode::kCompact, {2, 6}, {24.0, 12.0});
+  const StepShape one = GatedShape(Mode::kCompact, {24.0}, {2});
+  const StepShape two = GatedShape(Mode::kCompact, {24.0, 12.0}, {2, 6});
   EXPECT_LT(StepFlops(config, two), StepFlops(config, one));
 }
 
@@ -88,7 +76,7 @@ TEST(FlopsTest, AStepIsCountedInFull) {
 // weights. Where the lowest open block is the last one, only a third of that block is added.
 TEST(FlopsTest, TheFootprintGateSavesTheGradientsOfWeightsAndWhatIsBelow) {
   const model::VitConfig config = Wide();
-  StepShape shape = ShapeOf(Mode::kDense, {}, {});
+  StepShape shape = DenseShape();
   shape.stepped = 0;
   shape.changing.assign(12, 0.5);
   EXPECT_NEAR(Ratio(config, shape), (1 + 1 + 0.5) / 3, 2e-3);
