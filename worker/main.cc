@@ -26,6 +26,8 @@ const std::map<std::string, Command>& Commands() {
         sluice::commands::Register}},
       {"bench", {"measure what Sluice costs", sluice::commands::Bench}},
       {"plan", {"bytes that a training step holds, from the shapes", sluice::commands::Plan}},
+      {"continual",
+       {"strategies against forgetting over a sequence of domains", sluice::commands::Continual}},
       {"demo",
        {"dense against gated post-training at equal seconds, on Fashion-MNIST",
         sluice::commands::Demo}},

@@ -17,6 +17,7 @@ absl::Status Register(const std::vector<std::string>& arguments);
 absl::Status Bench(const std::vector<std::string>& arguments);
 absl::Status Plan(const std::vector<std::string>& arguments);
 absl::Status Demo(const std::vector<std::string>& arguments);
+absl::Status Continual(const std::vector<std::string>& arguments);
 absl::Status Study(const std::vector<std::string>& arguments);
 
 }  // namespace sluice::commands

@@ -13,6 +13,7 @@
 #include "worker/legacy/legacy_folder.h"
 #include "worker/train/datasets.h"
 #include "worker/train/describe_legacy.h"
+#include "worker/train/ewc.h"
 
 namespace sluice::commands {
 namespace {
@@ -22,6 +23,7 @@ struct RegisterConfig {
   std::string output;
   int64_t probe_images = 1000;
   int64_t buffer_images = 400;
+  int64_t fisher_images = 0;
   std::string select = "reservoir";
 };
 
@@ -40,6 +42,12 @@ class Registration {
     SLUICE_RETURN_IF_ERROR(data::ValidatePipeline(pipeline_, datasets.eval->shape()));
     SLUICE_RETURN_IF_ERROR(MakeFolder(config_.output));
     if (config_.probe_images > 0) SLUICE_RETURN_IF_ERROR(WriteProbe(*datasets.eval));
+    if (config_.fisher_images > 0) {
+      const std::string path =
+          (std::filesystem::path(config_.output) / (config_.name + ".fisher.safetensors")).string();
+      SLUICE_RETURN_IF_ERROR(train::WriteFisher(path, *trained_.model, *datasets.train, pipeline_,
+                                                config_.fisher_images));
+    }
     if (config_.buffer_images > 0) SLUICE_RETURN_IF_ERROR(WriteBuffer(*datasets.train));
     return absl::OkStatus();
   }
@@ -101,6 +109,10 @@ absl::Status Register(const std::vector<std::string>& arguments) {
               "Images of the evaluation split in the probe; 0: no probe");
     o.Integer("buffer_images", &config.buffer_images, 0, 10'000'000,
               "Images of the training split in the rehearsal buffer; 0: no buffer");
+    o.Integer(
+        "fisher_images", &config.fisher_images, 0, 10'000'000,
+        "Images of the training split from which ewc.lambda learns what each weight is worth; 0: "
+        "none");
     o.Choice("select", &config.select, {"reservoir", "herding"},
              "Which images the buffer keeps: any, or those nearest to their class's mean feature");
   };

@@ -17,6 +17,7 @@ void DefineStudyOptions(OptionSet& o, study::StudyConfig& c) {
          "sample, budget, threshold, with commas; by default sample,budget");
   o.Text("schedules", &c.schedules,
          "constant, grow, anneal, with commas; by default constant,grow");
+  o.Choice("mode", &c.mode, {"compact", "selective"}, "What a closed token costs: gate.mode");
   o.Text("half", &c.half,
          "Scorers, or dense, whose first arm also runs with half of the seconds; none; by default "
          "random,information,dense");

@@ -16,6 +16,8 @@ void DefineLegacyOptions(OptionSet& o, LegacyConfig& c) {
            "Of rehearsed images: their label's, or DER++'s: stored logits too");
   o.Number("rehearsal.alpha", &c.alpha, 0, 1e3, "DER++'s weight of the stored logits");
   o.Number("rehearsal.beta", &c.beta, 0, 1e3, "DER++'s weight of the labels");
+  o.Number("ewc.lambda", &c.ewc_lambda, 0, 1e9,
+           "Elastic weight consolidation: weight of the pull towards earlier domains' weights");
   o.Choice("train.freeze", &c.freeze, {"none", "backbone"},
            "What never changes; with a frozen backbone a linear probe is trained");
 }
@@ -32,6 +34,10 @@ absl::Status ValidateLegacyConfig(const LegacyConfig& config, int64_t batch) {
   if (config.share > 0.0 && config.share * static_cast<double>(batch) < 0.5) {
     return BadValue("rehearsal.share", absl::StrCat(config.share),
                     absl::StrCat("0, or one image of train.batch, ", batch, ", at least"));
+  }
+  if (config.ewc_lambda > 0.0 && config.folder.empty()) {
+    return BadValue("ewc.lambda", absl::StrCat(config.ewc_lambda),
+                    "0 without a legacy.folder that has the weights' information");
   }
   return absl::OkStatus();
 }

@@ -16,6 +16,7 @@ struct LegacyConfig {
   std::string loss = "cross_entropy";
   double alpha = 0.5;
   double beta = 0.5;
+  double ewc_lambda = 0.0;
   std::string freeze = "none";
 };
 

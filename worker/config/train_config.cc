@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "common/bad_value.h"
 #include "common/host_port.h"
 #include "common/status.h"
@@ -59,8 +60,9 @@ void DefineRun(OptionSet& o, TrainConfig& c) {
   o.Choice("eval.mode", &c.eval_mode, {"dense", "gated", "both"}, "How accuracy is measured");
   o.Integer("eval.every", &c.eval_every, 0, 1'000'000'000,
             "Steps between evaluations; 0: at the end only");
-  o.Choices("eval.domains", &c.eval_domains, data::DomainNames(),
-            "Further domains of the evaluation split to evaluate on, densely, at the end");
+  o.Text(
+      "eval.domains", &c.eval_domains,
+      "Further domains of the evaluation split to evaluate on, densely, at the end, with commas");
   o.Integer("eval.batch", &c.eval_batch, 1, 65536, "Images per evaluation batch and rank");
   o.Integer("checkpoint.every", &c.checkpoint_every, 0, 1'000'000'000,
             "Steps between checkpoints; 0: at the end only");
@@ -132,6 +134,7 @@ absl::Status ValidateTrainConfig(const TrainConfig& config) {
   }
   SLUICE_ASSIGN_OR_RETURN(const model::VitConfig vit, ResolveModel(config.model, 2));
   SLUICE_RETURN_IF_ERROR(ValidateAdaptersConfig(config.adapters));
+  SLUICE_RETURN_IF_ERROR(ResolveDomains(config).status());
   SLUICE_RETURN_IF_ERROR(ValidateLegacyConfig(config.legacy, config.train.batch));
   SLUICE_RETURN_IF_ERROR(ValidateGateConfig(config.gate, vit.depth, config.train.steps));
   SLUICE_RETURN_IF_ERROR(ValidateMemoryConfig(config.memory, config.gate.mode));
@@ -173,6 +176,16 @@ absl::StatusOr<data::PipelineConfig> ResolvePipeline(const TrainConfig& config, 
   return pipeline;
 }
 
+absl::StatusOr<std::vector<data::Domain>> ResolveDomains(const TrainConfig& config) {
+  std::vector<data::Domain> domains;
+  for (const absl::string_view name : absl::StrSplit(config.eval_domains, ',', absl::SkipEmpty())) {
+    const absl::StatusOr<data::Domain> domain = data::ParseDomain(std::string(name));
+    if (!domain.ok()) return Annotate(domain.status(), "eval.domains");
+    domains.push_back(*domain);
+  }
+  return domains;
+}
+
 std::string Fingerprint(const TrainConfig& c) {
   return nlohmann::json{
       {"model",
@@ -192,7 +205,7 @@ std::string Fingerprint(const TrainConfig& c) {
       {"footprint", {c.footprint.rate, c.footprint.scorer, c.footprint.every, c.footprint.rest}},
       {"legacy",
        {c.legacy.probe_every, c.legacy.share, c.legacy.loss, c.legacy.alpha, c.legacy.beta,
-        c.legacy.freeze}},
+        c.legacy.ewc_lambda, c.legacy.freeze}},
       {"adapters",
        {c.adapters.kind, c.adapters.rank, c.adapters.alpha, c.adapters.targets, c.adapters.only}},
       {"train",

@@ -80,7 +80,7 @@ struct TrainConfig {
   std::string eval_mode = "both";
   int64_t eval_every = 0;
   int64_t eval_batch = 256;
-  std::vector<std::string> eval_domains;
+  std::string eval_domains;
   int64_t checkpoint_every = 0;
   int64_t checkpoint_keep = 3;
   bool resume = false;
@@ -115,6 +115,9 @@ absl::StatusOr<model::VitConfig> ResolveModel(const ModelConfig& config, int64_t
 
 // What happens to images in training (augment = true) or evaluation.
 absl::StatusOr<data::PipelineConfig> ResolvePipeline(const TrainConfig& config, bool augment);
+
+// The names of eval.domains. INVALID_ARGUMENT that names one that is unknown.
+absl::StatusOr<std::vector<data::Domain>> ResolveDomains(const TrainConfig& config);
 
 // One line of JSON with what a resumed run must share with the run that wrote its checkpoint.
 std::string Fingerprint(const TrainConfig& config);

@@ -52,6 +52,11 @@ class DirectiveAgreement {
   // Waits until the newest decision is durable: call before parameters change.
   absl::Status AwaitDurable();
 
+  // Further decisions, after that of step `step`, are to be replayed: the run got past it before.
+  bool ReplaysPast(uint64_t step) const {
+    return options_.replay && step < options_.replay->last_step();
+  }
+
   const std::optional<Directive>& in_force() const { return in_force_; }
   // Agreed on, takes effect at the next step.
   const std::optional<Directive>& agreed_next() const { return next_; }

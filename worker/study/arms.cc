@@ -24,9 +24,9 @@ Arm DenseArm(double rate) {
            {"gate.rate", Number(rate)}}};
 }
 
-TrainOptions GatedOptions(const std::string& scorer, const std::string& policy, double rate) {
-  TrainOptions options = {
-      {"gate.mode", "compact"}, {"gate.scorer", scorer}, {"gate.policy", policy}};
+TrainOptions GatedOptions(const std::string& scorer, const std::string& policy, double rate,
+                          const std::string& mode) {
+  TrainOptions options = {{"gate.mode", mode}, {"gate.scorer", scorer}, {"gate.policy", policy}};
   // By a threshold that the sidecar steers towards the rate; floor and ceiling bound what an image
   // may cost meanwhile. Where it starts is right for random scores.
   if (policy == "threshold") options.push_back({"gate.threshold", Number(1.0 - rate)});

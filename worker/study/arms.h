@@ -28,8 +28,9 @@ struct Arm {
 Arm DenseArm(double rate);
 
 // Options of a gate that opens the share `rate` of the patches, by these names of `gate.scorer` and
-// `gate.policy`.
-TrainOptions GatedOptions(const std::string& scorer, const std::string& policy, double rate);
+// `gate.policy`, in `mode` compact or selective.
+TrainOptions GatedOptions(const std::string& scorer, const std::string& policy, double rate,
+                          const std::string& mode = "compact");
 
 // The demo's: dense (first), random, entropy and information, each gate opening the share `rate` of
 // the patches.

@@ -19,7 +19,7 @@ StudyArm MakeArm(const StudyGrid& grid, const std::string& scorer, const std::st
                  const std::string& schedule) {
   StudyArm result;
   result.arm.name = absl::StrCat(scorer, "/", policy, "/", schedule);
-  result.arm.options = GatedOptions(scorer, policy, grid.rate);
+  result.arm.options = GatedOptions(scorer, policy, grid.rate, grid.mode);
   result.arm.anneal = schedule == "anneal" ? grid.anneal : 0.0;
   result.arm.grow = schedule == "grow" ? grid.grow : 0.0;
   result.scorer = scorer;

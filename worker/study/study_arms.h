@@ -16,6 +16,7 @@ struct StudyGrid {
   // seconds.
   std::vector<std::string> half;
   double rate = 0.15;
+  std::string mode = "compact";  // Name of gate.mode.
   // Parts of the steps: the first, in which `anneal` closes gates, and the last, in which `grow`
   // opens them.
   double anneal = 0.2;

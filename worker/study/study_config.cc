@@ -49,6 +49,7 @@ absl::StatusOr<NameList> ReadNames(const std::string& key, const std::string& te
 absl::StatusOr<StudyGrid> ResolveGrid(const StudyConfig& config, double rate) {
   StudyGrid grid;
   grid.rate = rate;
+  grid.mode = config.mode;
   grid.anneal = config.anneal;
   grid.grow = config.grow;
   SLUICE_ASSIGN_OR_RETURN(

@@ -22,6 +22,7 @@ struct StudyConfig : ComparisonConfig {
   std::string scorers;
   std::string policies;
   std::string schedules;
+  std::string mode = "compact";
   std::string half;  // `none`: no arm at half of the seconds.
   std::string domains;
   int64_t seeds = 0;

@@ -23,6 +23,7 @@ json PlanToJson(const StudyPlan& plan) {
           {"schedules", plan.grid.schedules},
           {"half", plan.grid.half},
           {"rate", plan.grid.rate},
+          {"mode", plan.grid.mode},
           {"anneal", plan.grid.anneal},
           {"grow", plan.grid.grow},
           {"domains", plan.domains},
@@ -137,8 +138,9 @@ std::string Setting(const StudyPlan& plan) {
   return absl::StrFormat(
       "Model: %s. %d images of Fashion-MNIST per domain, tested on %d; %.0f measured training "
       "seconds for every run (half of them where the name ends with @0.5), its learning rate fully "
-      "decayed; %d seed(s); gate after block %s, activation rate %g; %s.\n",
-      model, c.images, c.eval_images, c.seconds, plan.seeds, kGateLayer, plan.grid.rate, rates);
+      "decayed; %d seed(s); gate after block %s, mode %s, activation rate %g; %s.\n",
+      model, c.images, c.eval_images, c.seconds, plan.seeds, kGateLayer, plan.grid.mode,
+      plan.grid.rate, rates);
 }
 
 }  // namespace

@@ -115,6 +115,7 @@ train::TrainReport Report(const json& j) {
   Set(j, "median_step_seconds", &r.median_step_seconds);
   Set(j, "longest_step_seconds", &r.longest_step_seconds);
   Set(j, "activation_rate", &r.activation_rate);
+  Set(j, "flops", &r.flops);
   r.work = Take(j, "work", ReadWork);
   r.savings = Take(j, "savings", ReadSavings);
   Set(j, "publisher_cpu_seconds", &r.publisher_cpu_seconds);

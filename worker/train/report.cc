@@ -45,6 +45,7 @@ std::string ReportToJson(const TrainReport& r) {
               {"median_step_seconds", r.median_step_seconds},
               {"longest_step_seconds", r.longest_step_seconds},
               {"activation_rate", r.activation_rate},
+              {"flops", r.flops},
               {"work",
                {{"steps", r.work.steps},
                 {"images_open", r.work.images_open},

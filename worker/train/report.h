@@ -50,6 +50,8 @@ struct TrainReport {
   double median_step_seconds = 0.0;
   double longest_step_seconds = 0.0;
   double activation_rate = 1.0;  // Over the whole run.
+  // Counted arithmetic of this process's steps, over all ranks (worker/gate/flops.h).
+  double flops = 0.0;
   WorkDone work;
   double publisher_cpu_seconds = 0.0;  // Of rank 0's publisher thread until the last step.
   uint64_t directive_version = 0;

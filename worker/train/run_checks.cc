@@ -48,9 +48,12 @@ absl::Status RunChecks::Evaluate(int64_t step, double train_seconds, LatencyHist
 }
 
 absl::Status RunChecks::EvaluateDomains(TrainReport& report) {
-  for (const std::string& name : config_->eval_domains) {
+  SLUICE_ASSIGN_OR_RETURN(const std::vector<data::Domain> domains,
+                          config::ResolveDomains(*config_));
+  for (const data::Domain domain : domains) {
+    const std::string name = data::DomainName(domain);
     data::PipelineConfig pipeline = pipeline_;
-    SLUICE_ASSIGN_OR_RETURN(pipeline.domain, data::ParseDomain(name));
+    pipeline.domain = domain;
     SLUICE_ASSIGN_OR_RETURN(
         const Evaluation found,
         train::Evaluate(*assembly_->model, datasets_->eval, pipeline, *group_, config_->eval_batch,

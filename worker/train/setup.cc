@@ -125,6 +125,11 @@ absl::StatusOr<Assembly> Assemble(const config::TrainConfig& config, int64_t cla
   assembly.optimizer = MakeOptimizer(
       *assembly.model,
       {config.train.beta1, config.train.beta2, config.train.epsilon, config.train.weight_decay});
+  if (config.legacy.ewc_lambda > 0.0) {
+    SLUICE_ASSIGN_OR_RETURN(
+        Ewc ewc, Ewc::Load(config.legacy.folder, config.legacy.ewc_lambda, *assembly.optimizer));
+    assembly.ewc = std::make_shared<const Ewc>(std::move(ewc));
+  }
   return assembly;
 }
 

@@ -12,6 +12,7 @@
 #include "worker/torch.h"
 #include "worker/train/adamw.h"
 #include "worker/train/datasets.h"
+#include "worker/train/ewc.h"
 #include "worker/train/gated_model.h"
 
 namespace sluice::train {
@@ -24,6 +25,7 @@ absl::StatusOr<torch::Device> ResolveDevice(const std::string& name, int local_r
 struct Assembly {
   std::unique_ptr<GatedModel> model;
   std::unique_ptr<AdamW> optimizer;
+  std::shared_ptr<const Ewc> ewc;  // Null unless ewc.lambda is above 0.
 };
 
 // Builds model and optimizer for `classes` classes; weights from model.init if it is set (a weights

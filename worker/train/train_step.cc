@@ -22,25 +22,35 @@ std::unique_ptr<memory::MemoryMeter> MeterFor(const ModelBatch& batch) {
   return batch.images.is_cpu() ? std::make_unique<memory::MemoryMeter>() : nullptr;
 }
 
-// Counted arithmetic, gated over dense. `decision` is about `computed` of the batch's `images`; the
-// others were skipped.
-double FlopsRatio(const GatedModel& model, const FootprintGate& footprint,
-                  const GateDecision& decision, int64_t computed, int64_t images) {
+// Counted arithmetic of a batch, and of the same done densely. `decision` is about `computed` of
+// the batch's `images`; the others were skipped.
+struct Arithmetic {
+  double gated = 0.0;
+  double dense = 0.0;
+
+  double ratio() const { return dense > 0.0 ? gated / dense : 1.0; }
+};
+
+Arithmetic CountArithmetic(const GatedModel& model, const FootprintGate& footprint,
+                           const GateDecision& decision, int64_t computed, int64_t images) {
+  Arithmetic result;
+  if (images == 0) return result;
   gate::StepShape shape;
   shape.images = images;
-  if (images == 0) return 1.0;
-  const double dense = gate::StepFlops(model.vit()->config(), shape);
+  result.dense = gate::StepFlops(model.vit()->config(), shape);
   shape.images = computed;
   footprint.Describe(shape);
-  if (!decision.layers.empty() && computed > 0) {
-    shape.mode = model.settings().mode;
+  const GateSettings& settings = model.settings();
+  if (!settings.shadow && !decision.layers.empty() && computed > 0) {
+    shape.mode = settings.mode;
     for (size_t k = 0; k < decision.layers.size(); ++k) {
-      shape.layers.push_back(model.settings().gates[k].layer);
+      shape.layers.push_back(settings.gates[k].layer);
       shape.open.push_back(static_cast<double>(decision.layers[k].tokens_open) /
                            static_cast<double>(computed));
     }
   }
-  return gate::StepFlops(model.vit()->config(), shape) / dense;
+  result.gated = gate::StepFlops(model.vit()->config(), shape);
+  return result;
 }
 
 // Marks what was replaced in a batch.
@@ -128,10 +138,10 @@ TrainPass TrainStep::Forward(const ModelBatch& batch, dist::ControlInput& input,
   const ModelBatch part = whole ? batch : TakeImages(batch, positions);
   return model_->TrainForward(part, [&](const GateDecision& decision) {
     image_gate_.Note(part, decision.image_scores);
-    if (ledger != nullptr) {
-      ledger->flops_ratio =
-          FlopsRatio(*model_, footprint_, decision, whole ? images : computed, images);
-    }
+    const Arithmetic counted =
+        CountArithmetic(*model_, footprint_, decision, whole ? images : computed, images);
+    flops_ += counted.gated;
+    if (ledger != nullptr) ledger->flops_ratio = counted.ratio();
     Count(whole ? decision
                 : SpreadDecision(decision, positions, images, model_->vit()->config().patches(),
                                  model_->settings().gates.size()),
@@ -181,6 +191,7 @@ absl::Status TrainStep::Update(int64_t step, StepOutcome& outcome) {
   // Nothing changes then; the schedule goes on.
   if (outcome.control.images_open == 0 || footprint_.closes_all()) return absl::OkStatus();
   const double image_scale = 1.0 / static_cast<double>(outcome.control.images_open);
+  if (options_.ewc) options_.ewc->AddGradient(1.0 / image_scale);
   const double norm = optimizer_->ImageGradientNorm(image_scale);
   outcome.gradient_norm = norm;
   if (!std::isfinite(norm)) {
@@ -210,7 +221,7 @@ absl::Status TrainStep::Update(int64_t step, StepOutcome& outcome) {
 
 absl::StatusOr<StepOutcome> TrainStep::Run(int64_t step, const dist::ControlInput& wishes,
                                            Counters& counters) {
-  loss_sum_ = correct_ = ledger_seconds_ = 0.0;
+  loss_sum_ = correct_ = ledger_seconds_ = flops_ = 0.0;
   ledger_.reset();
   if (LedgerIsDue(step)) {
     ledger_.emplace();
@@ -237,6 +248,7 @@ absl::StatusOr<StepOutcome> TrainStep::Run(int64_t step, const dist::ControlInpu
   ++counters.steps;
   counters.backward_steps += outcome.updated ? 1 : 0;
   outcome.ledger = ledger_;
+  outcome.flops = flops_;
   outcome.ledger_seconds = ledger_seconds_;
   return outcome;
 }

@@ -13,6 +13,7 @@
 #include "worker/legacy/rehearsal.h"
 #include "worker/torch.h"
 #include "worker/train/adamw.h"
+#include "worker/train/ewc.h"
 #include "worker/train/footprint_gate.h"
 #include "worker/train/gated_model.h"
 #include "worker/train/image_gate.h"
@@ -29,8 +30,9 @@ struct StepOptions {
   LearningRateSchedule schedule;
   gate::FootprintSettings footprint;
   ImageGateOptions image_gate;
-  int64_t most_images = 0;   // Of a rank's share of a micro-step.
-  int64_t ledger_every = 0;  // Steps between measurements of what the gates save; 0: none.
+  int64_t most_images = 0;         // Of a rank's share of a micro-step.
+  int64_t ledger_every = 0;        // Steps between measurements of what the gates save; 0: none.
+  std::shared_ptr<const Ewc> ewc;  // Likewise.
   std::shared_ptr<const legacy::Rehearsal> rehearsal;  // May be null: nothing is rehearsed.
 };
 
@@ -42,6 +44,7 @@ struct StepOutcome {
   std::optional<double> gradient_norm;  // Before clipping.
   double learning_rate = 0.0;
   bool updated = false;  // Parameters changed.
+  double flops = 0.0;    // Counted arithmetic of this rank (worker/gate/flops.h).
   // This rank's measurement, if one was due, and the seconds that it took beyond the step.
   std::optional<LedgerEntry> ledger;
   double ledger_seconds = 0.0;
@@ -94,6 +97,7 @@ class TrainStep {
   FootprintGate footprint_;
   ImageGate image_gate_;
   dist::ControlExchange exchange_;
+  double flops_ = 0.0;
   double loss_sum_ = 0.0;
   double correct_ = 0.0;
   std::optional<LedgerEntry> ledger_;  // Of this step.

@@ -44,6 +44,7 @@ Trainer::Trainer(const TrainerParts& parts, checkpoint::TrainState state)
   loader_ = MakeTrainLoader(config, *parts_.datasets, *parts_.group, state_.step);
   StepOptions options = MakeStepOptions(config, parts_.group->size());
   options.rehearsal = MakeRehearsal(config, parts_.datasets->buffers, *parts_.group);
+  options.ewc = parts_.assembly->ewc;
   parts_.assembly->model->SetReplay(MakeReplay(config.legacy));
   step_ =
       std::make_unique<TrainStep>(parts_.assembly->model.get(), parts_.assembly->optimizer.get(),
@@ -99,10 +100,12 @@ absl::Status Trainer::ApplyDirective(const Directive& directive, int64_t step) {
           telemetry::BreakerActionDone{directive.version, directive.breaker_action, at, error});
     }
   }
-  return goes_back ? PauseAfterRollBack() : absl::OkStatus();
+  return goes_back ? PauseAfterRollBack(step) : absl::OkStatus();
 }
 
-absl::Status Trainer::PauseAfterRollBack() {
+absl::Status Trainer::PauseAfterRollBack(int64_t step) {
+  // Somebody resumed it the first time.
+  if (parts_.agreement->ReplaysPast(static_cast<uint64_t>(step))) return absl::OkStatus();
   if (parts_.config->listen == "off") {
     LogWarn("the run ends here instead of pausing: worker.listen is off, nobody could resume it");
     stop_ = true;
@@ -136,6 +139,7 @@ absl::Status Trainer::RunStep(int64_t step) {
   tokens_ += outcome.control.tokens;
   tokens_open_ += outcome.control.tokens_open;
   report_.images += outcome.control.images;
+  report_.flops += outcome.flops;
   if (report_.losses.size() < kMostLosses) report_.losses.push_back(outcome.loss.value_or(0.0));
   reporter_.OnStep(step, outcome, seconds, counters_, saved_, Found());
   parts_.board->SetProgress(state_.step, parts_.agreement->version(), NewestCheckpoint());
@@ -231,6 +235,9 @@ absl::StatusOr<TrainReport> Trainer::Run() {
   SLUICE_RETURN_IF_ERROR(EvaluateNow(last));
   SLUICE_RETURN_IF_ERROR(checks_.EvaluateDomains(report_));
   reporter_.OnEnd(counters_, Found());
+  torch::Tensor flops = torch::tensor({report_.flops}, torch::kDouble);
+  if (parts_.group->size() > 1) SLUICE_RETURN_IF_ERROR(parts_.group->Sum(flops));
+  report_.flops = flops.item<double>();
   report_.steps = static_cast<int64_t>(step_seconds_.size());
   report_.last_step = last;
   report_.seconds = state_.train_seconds;

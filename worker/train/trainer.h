@@ -48,7 +48,7 @@ class Trainer {
   // What has been agreed on takes effect before `step`; may end the run (stop_).
   absl::Status BeginStep(int64_t step);
   absl::Status ApplyDirective(const Directive& directive, int64_t step);
-  absl::Status PauseAfterRollBack();
+  absl::Status PauseAfterRollBack(int64_t step);
   void SetGates(const Directive& directive);
   Accuracies Found() const { return {report_.accuracy_dense, report_.accuracy_gated}; }
   absl::Status EvaluateNow(int64_t step);

@@ -246,6 +246,13 @@ TEST_F(CheckpointTest, PruningKeepsTheNewestAndTouchesNothingElse) {
   EXPECT_EQ(ListCheckpoints(folder_.path()).size(), 2u);
 }
 
+TEST_F(CheckpointTest, PruningSparesTheHealthyOne) {
+  for (const uint64_t step : {5, 10, 15, 20}) folder_.Write(CheckpointName(step), "");
+  ASSERT_TRUE(PruneCheckpoints(folder_.path(), 1, 10).ok());
+  EXPECT_EQ(ListCheckpoints(folder_.path()),
+            (std::vector<std::string>{CheckpointName(10), CheckpointName(20)}));
+}
+
 TEST_F(CheckpointTest, AFailedSaveLeavesTheFormerFile) {
   ASSERT_TRUE(SaveCheckpoint(Path(), testing::MakeState(), MakeTensors(1)).ok());
   const std::string before = *ReadFile(Path());

@@ -46,6 +46,8 @@ inline TrainState MakeState() {
   state.temperatures = {{"1", 1.0 / 3.0}, {"3", 2.5}};
   state.image_scores = {{3, 0.1, 0}, {UINT64_MAX, 2.0 / 3.0, 7}};
   state.head_entropies = {0.1, 1.0 / 3.0};
+  state.healthy_step = 100;
+  state.probes_calm = true;
   state.group_steps = {{"head", 119}, {"blocks.0.mlp", 60}};
   state.class_names = {"cat", "dog"};
   state.mean = {0.1, 0.2, 0.3};
@@ -61,6 +63,8 @@ inline void ExpectSameButCounters(const TrainState& actual, const TrainState& ex
   EXPECT_EQ(actual.train_seconds, expected.train_seconds);
   EXPECT_EQ(actual.temperatures, expected.temperatures);
   EXPECT_EQ(actual.head_entropies, expected.head_entropies);
+  EXPECT_EQ(actual.healthy_step, expected.healthy_step);
+  EXPECT_EQ(actual.probes_calm, expected.probes_calm);
   EXPECT_EQ(actual.in_force, expected.in_force);
   EXPECT_EQ(actual.agreed_next, expected.agreed_next);
   EXPECT_EQ(actual.decision_position, expected.decision_position);

@@ -66,6 +66,7 @@ TEST(TrainConfig, ErrorsBetweenOptionsNameKeyValueAndExpectation) {
        {"gate.floor", "'0.5'", "gate.ceiling", "0.25"}},
       {{"--train.steps=10", "--train.warmup_steps=10"},
        {"train.warmup_steps", "'10'", "less than train.steps"}},
+      {{"--eval.domains=invert,sepia"}, {"eval.domains", "sepia", "invert"}},
       {{"--sidecar=nonsense"}, {"sidecar", "nonsense", "HOST:PORT"}},
       {{"--gate.layer=6"}, {"gate.layer", "'6'", "depth", "6"}},
       {{"--model.depth=2", "--gate.layer=2"}, {"gate.layer", "'2'", "depth", "2"}},

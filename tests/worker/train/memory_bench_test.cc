@@ -2,36 +2,23 @@
 
 #include <gtest/gtest.h>
 
-#include <nlohmann/json.hpp>
-
 #include "tests/common/says.h"
+#include "tests/worker/train/small_bench.h"
 
 namespace sluice::train {
 namespace {
 
 MemoryBenchConfig SmallMemory() {
-  MemoryBenchConfig config;
-  config.model.preset = "vit_nano";
-  config.model.depth = 4;
-  config.model.dim = 128;
-  config.model.heads = 2;
+  auto config = testing::SmallBench<MemoryBenchConfig>(/*depth=*/4, /*dim=*/128, /*batch=*/16);
   config.modes = {"dense", "compact", "selective"};
   config.rates = {0.25, 1.0};
   config.activations = {"fp32", "bf16", "fp8"};
-  config.batch = 16;
-  config.threads = 1;
   return config;
-}
-
-nlohmann::json Rows(const MemoryBenchConfig& config) {
-  const absl::StatusOr<std::string> text = RunMemoryBench(config);
-  EXPECT_TRUE(text.ok()) << text.status();
-  return text.ok() ? nlohmann::json::parse(*text).at("rows") : nlohmann::json::array();
 }
 
 // The plan is counted from shapes alone, the bytes are LibTorch's.
 TEST(MemoryBenchTest, ThePlanIsWithinFivePercentOfWhatIsMeasured) {
-  const nlohmann::json rows = Rows(SmallMemory());
+  const nlohmann::json rows = testing::RowsOf(RunMemoryBench(SmallMemory()));
   ASSERT_EQ(rows.size(), 3u * (1 + 2 + 2));
   for (const nlohmann::json& row : rows) {
     SCOPED_TRACE(row.dump());
@@ -56,7 +43,7 @@ TEST(MemoryBenchTest, ThePlanHoldsForOtherModels) {
       config.model.pool = pool;
       config.model.image_size = 56;
       config.rates = {0.5};
-      for (const nlohmann::json& row : Rows(config)) {
+      for (const nlohmann::json& row : testing::RowsOf(RunMemoryBench(config))) {
         const double measured = row.at("saved_bytes").get<double>();
         EXPECT_NEAR(row.at("planned_saved_bytes").get<double>() / measured, 1.0, 0.05)
             << preset << ' ' << pool << ' ' << row.dump();
@@ -69,7 +56,7 @@ TEST(MemoryBenchTest, CheckpointingAndAutocastArePlannedToo) {
   MemoryBenchConfig config = SmallMemory();
   config.activations = {"fp32"};
   config.memory.autocast = "bf16";
-  for (const nlohmann::json& row : Rows(config)) {
+  for (const nlohmann::json& row : testing::RowsOf(RunMemoryBench(config))) {
     EXPECT_NEAR(row.at("planned_saved_bytes").get<double>() / row.at("saved_bytes").get<double>(),
                 1.0, 0.05)
         << row.dump();
@@ -77,7 +64,7 @@ TEST(MemoryBenchTest, CheckpointingAndAutocastArePlannedToo) {
   config.memory.autocast = "off";
   config.memory.checkpointing = true;
   config.modes = {"dense", "compact"};
-  for (const nlohmann::json& row : Rows(config)) {
+  for (const nlohmann::json& row : testing::RowsOf(RunMemoryBench(config))) {
     EXPECT_NEAR(row.at("planned_saved_bytes").get<double>() / row.at("saved_bytes").get<double>(),
                 1.0, 0.05)
         << row.dump();

@@ -33,7 +33,18 @@ TEST(Report, HoldsEveryValueUnderItsName) {
   report.checkpoint = "folder/checkpoint";
   report.losses = {2.5, 1.0 / 3.0};
   report.curve = {{20, 6.25, 0.625, std::nullopt}};
+  report.flops = 2e12;
+  report.probes = {{"old", 400, 1.5, 0.25, 0.75, 1.25}};
+  report.probe_seconds = 0.5;
+  report.rollbacks = 1;
+  report.domains = {{"invert", 0.625}};
   const json j = json::parse(ReportToJson(report));
+  EXPECT_EQ(j.at("flops"), 2e12);
+  EXPECT_EQ(j.at("probes"), json::parse(R"([{"probe": "old", "images": 400, "loss": 1.5,
+      "standard_error": 0.25, "accuracy": 0.75, "baseline_loss": 1.25}])"));
+  EXPECT_EQ(j.at("probe_seconds"), 0.5);
+  EXPECT_EQ(j.at("rollbacks"), 1);
+  EXPECT_EQ(j.at("domains"), json::parse(R"([{"domain": "invert", "accuracy": 0.625}])"));
   EXPECT_EQ(j.at("run"), "a \"run\"");
   EXPECT_EQ(j.at("steps"), 40);
   EXPECT_EQ(j.at("last_step"), 140);
@@ -65,7 +76,7 @@ TEST(Report, HoldsEveryValueUnderItsName) {
                                     {"seconds", 6.25},
                                     {"accuracy_dense", 0.625},
                                     {"accuracy_gated", nullptr}}));
-  EXPECT_EQ(j.size(), 21u);
+  EXPECT_EQ(j.size(), 26u);
 }
 
 TEST(Report, WhatWasNotMeasuredIsNull) {

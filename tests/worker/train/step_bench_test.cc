@@ -2,32 +2,23 @@
 
 #include <gtest/gtest.h>
 
-#include <nlohmann/json.hpp>
-
 #include "tests/common/says.h"
+#include "tests/worker/train/small_bench.h"
 #include "worker/gate/flops.h"
 
 namespace sluice::train {
 namespace {
 
-StepBenchConfig Small() {
-  StepBenchConfig config;
-  config.model.preset = "vit_nano";
-  config.model.depth = 3;
-  config.model.dim = 32;
-  config.model.heads = 2;
-  config.batch = 4;
-  config.threads = 1;
+StepBenchConfig SmallSteps() {
+  auto config = testing::SmallBench<StepBenchConfig>(/*depth=*/3, /*dim=*/32, /*batch=*/4);
   config.rounds = 2;
   return config;
 }
 
 TEST(StepBenchTest, OneRowForEveryModeAndRate) {
-  StepBenchConfig config = Small();
+  StepBenchConfig config = SmallSteps();
   config.rates = {0.25, 1.0};
-  const absl::StatusOr<std::string> text = RunStepBench(config);
-  ASSERT_TRUE(text.ok()) << text.status();
-  const nlohmann::json rows = nlohmann::json::parse(*text).at("rows");
+  const nlohmann::json rows = testing::RowsOf(RunStepBench(config));
   ASSERT_EQ(rows.size(), 4u);
   for (size_t i = 0; i < 4; ++i) {
     EXPECT_EQ(rows[i].at("mode"), i < 2 ? "compact" : "selective");
@@ -43,10 +34,10 @@ TEST(StepBenchTest, OneRowForEveryModeAndRate) {
 }
 
 TEST(StepBenchTest, WhatDoesNotFitIsRefused) {
-  StepBenchConfig config = Small();
+  StepBenchConfig config = SmallSteps();
   config.layers = {3};
   EXPECT_TRUE(SaysInvalid(RunStepBench(config).status(), {"gate.layer", "'3'", "depth, 3"}));
-  config = Small();
+  config = SmallSteps();
   config.model.heads = 5;
   EXPECT_TRUE(SaysInvalid(RunStepBench(config).status(), {"model.dim", "multiple"}));
 }

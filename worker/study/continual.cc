@@ -1,0 +1,293 @@
+#include "worker/study/continual.h"
+
+#include <filesystem>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <set>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "common/bad_value.h"
+#include "common/file.h"
+#include "common/status.h"
+#include "worker/launch/sidecar_process.h"
+#include "worker/study/arms.h"
+#include "worker/study/comparison_config.h"
+#include "worker/study/continual_result.h"
+#include "worker/study/continual_strategies.h"
+#include "worker/study/turns.h"
+
+namespace sluice::study {
+namespace {
+
+namespace fs = std::filesystem;
+constexpr std::chrono::minutes kLongestRegistration{10};
+
+// What shapes the runs, as text: a stored seed of other options is not taken.
+std::string Identity(const ContinualConfig& c) {
+  return nlohmann::json{{"domains", c.domains},
+                        {"strategies", c.strategies},
+                        {"nproc", c.nproc},
+                        {"first_steps", c.first_steps},
+                        {"steps", c.steps},
+                        {"batch", c.batch},
+                        {"images", c.images},
+                        {"eval_images", c.eval_images},
+                        {"buffer", c.buffer_images},
+                        {"lr", c.lr},
+                        {"rate", c.rate},
+                        {"gated_steps", c.gated_steps},
+                        {"data", c.data_folder}}
+      .dump();
+}
+
+std::vector<double> AccuraciesOf(const train::TrainReport& report) {
+  std::vector<double> row;
+  for (const train::DomainAccuracy& d : report.domains) row.push_back(d.accuracy);
+  return row;
+}
+
+// A strategy on its way through the domains with one seed.
+struct Course {
+  Strategy strategy;
+  std::string folder;      // Of its runs.
+  std::string memory;      // Its legacy.folder.
+  std::string checkpoint;  // Where it goes on.
+  StrategyRun run{};
+
+  bool remembers() const {
+    return strategy.buffer_images + strategy.probe_images + strategy.fisher_images > 0;
+  }
+};
+
+class Continual {
+ public:
+  explicit Continual(const ContinualConfig& config) : config_(config) {
+    for (Strategy& strategy : MakeStrategies({config.lr, config.rate, config.gated_steps,
+                                              config.buffer_images, config.images, config.steps})) {
+      const auto& wanted = config.strategies;
+      if (std::find(wanted.begin(), wanted.end(), strategy.name) != wanted.end())
+        strategies_.push_back(std::move(strategy));
+    }
+  }
+
+  absl::Status Run() {
+    SLUICE_RETURN_IF_ERROR(MakeFolder(config_.output));
+    for (int64_t seed = 0; seed < config_.seeds; ++seed) {
+      std::vector<StrategyRun> runs = Stored(seed);
+      if (runs.empty()) {
+        SLUICE_ASSIGN_OR_RETURN(runs, RunSeed(seed));
+        SLUICE_RETURN_IF_ERROR(Store(seed, runs));
+      } else {
+        std::cout << "seed " << seed << ": finished earlier" << std::endl;
+      }
+      runs_.insert(runs_.end(), runs.begin(), runs.end());
+      SLUICE_RETURN_IF_ERROR(Write());
+    }
+    std::cout << "\n"
+              << ContinualToMarkdown(MakeStrategyRows(runs_))
+              << "\nreport: " << Path("continual.json") << ", continual.md, continual.svg"
+              << std::endl;
+    return absl::OkStatus();
+  }
+
+ private:
+  std::string Path(const std::string& name) const {
+    return (fs::path(config_.output) / name).string();
+  }
+  std::string SeedFile(int64_t seed) const { return Path(absl::StrCat("seed", seed, ".json")); }
+
+  std::vector<StrategyRun> Stored(int64_t seed) const {
+    const absl::StatusOr<std::string> text = ReadFile(SeedFile(seed));
+    if (!text.ok() || config_.fresh) return {};
+    const auto stored = nlohmann::json::parse(*text, nullptr, false);
+    if (!stored.is_object() || stored.value("options", "") != Identity(config_)) return {};
+    return StrategyRunsFromJson(stored.value("runs", nlohmann::json()).dump())
+        .value_or(std::vector<StrategyRun>());
+  }
+
+  absl::Status Store(int64_t seed, const std::vector<StrategyRun>& runs) const {
+    const nlohmann::json stored = {{"options", Identity(config_)},
+                                   {"runs", nlohmann::json::parse(StrategyRunsToJson(runs))}};
+    return WriteFileAtomically(SeedFile(seed), stored.dump(2));
+  }
+
+  absl::Status Write() const {
+    const std::vector<StrategyRow> rows = MakeStrategyRows(runs_);
+    SLUICE_RETURN_IF_ERROR(
+        WriteFileAtomically(Path("continual.json"), ContinualToJson(config_.domains, rows)));
+    SLUICE_RETURN_IF_ERROR(WriteFileAtomically(Path("continual.md"), ContinualToMarkdown(rows)));
+    return WriteFileAtomically(
+        Path("continual.svg"),
+        ContinualChart(rows, absl::StrFormat("Fashion-MNIST, %d domains, %d seed(s)",
+                                             config_.domains.size(), rows.front().seeds)));
+  }
+
+  absl::Status StartSidecar() {
+    launch::SidecarOptions options;
+    options.state = Path("sidecar");
+    options.log = Path("sidecar.log");
+    options.arguments = {"--breaker.last-rung", "rehearse", "--breaker.rehearsal-share", "0.5"};
+    sidecar_.reset();
+    std::error_code error;
+    fs::remove_all(options.state, error);
+    SLUICE_ASSIGN_OR_RETURN(launch::SidecarProcess sidecar, launch::SidecarProcess::Start(options));
+    sidecar_.emplace(std::move(sidecar));
+    return absl::OkStatus();
+  }
+
+  TrainOptions DomainOptions(int64_t seed, const std::string& domain,
+                             const std::string& run) const {
+    ComparisonConfig common;
+    common.data_folder = config_.data_folder;
+    common.nproc = config_.nproc;
+    common.eval_images = config_.eval_images;
+    common.batch = config_.batch;
+    TrainOptions options = CommonOptions(common, run, sidecar_->grpc().ToString());
+    options.insert(options.end(),
+                   {{"data.domain", domain},
+                    {"data.train_subset", absl::StrCat("random:", config_.images, ":", seed)},
+                    {"eval.domains", absl::StrJoin(config_.domains, ",")},
+                    {"eval.mode", "dense"},
+                    {"train.seed", std::to_string(seed)}});
+    return options;
+  }
+
+  // The first domain, which all strategies start from.
+  absl::StatusOr<train::TrainReport> LearnFirst(int64_t seed) {
+    const std::string name = absl::StrCat("first-seed", seed);
+    TrainOptions options = DomainOptions(seed, config_.domains[0], "continual-" + name);
+    options.insert(options.end(), {{"gate.mode", "dense"},
+                                   {"train.lr", Number(config_.lr)},
+                                   {"train.steps", std::to_string(config_.first_steps)}});
+    std::cout << "seed " << seed << ": " << config_.domains[0] << ", " << config_.first_steps
+              << " steps for all strategies" << std::endl;
+    return RunTrain(Path(name), LastOfEach(options));
+  }
+
+  // Keeps what a strategy needs of the domain that its checkpoint has learnt.
+  absl::Status Remember(Course& course, const std::string& domain, int64_t seed) {
+    if (!course.remembers()) return absl::OkStatus();
+    launch::ChildOptions child;
+    SLUICE_ASSIGN_OR_RETURN(child.program, launch::SiblingProgram("sluice-worker"));
+    const Strategy& s = course.strategy;
+    child.arguments = {"register",
+                       absl::StrCat("--model.init=", course.checkpoint),
+                       absl::StrCat("--name=", domain),
+                       absl::StrCat("--output=", course.memory),
+                       absl::StrCat("--buffer_images=", s.buffer_images),
+                       absl::StrCat("--probe_images=", s.probe_images),
+                       absl::StrCat("--fisher_images=", s.fisher_images),
+                       absl::StrCat("--train.seed=", seed)};
+    child.stderr_file = course.folder + ".register.log";
+    SLUICE_ASSIGN_OR_RETURN(launch::ChildProcess process, launch::ChildProcess::Start(child));
+    SLUICE_ASSIGN_OR_RETURN(const launch::ExitStatus exit, process.Wait(kLongestRegistration));
+    if (exit.ok()) return absl::OkStatus();
+    return absl::AbortedError(
+        absl::StrCat("register for ", s.name, " ", exit.ToString(), "; see ", child.stderr_file));
+  }
+
+  TurnRun RunOf(const Course& course, int64_t seed, size_t k) const {
+    const Strategy& s = course.strategy;
+    const std::string& domain = config_.domains[k];
+    TrainOptions options =
+        DomainOptions(seed, domain, absl::StrCat("continual-", s.name, "-", seed, "-", k));
+    const auto steps = static_cast<int64_t>(static_cast<double>(config_.steps) * s.steps);
+    options.insert(options.end(), {{"model.init", course.checkpoint},
+                                   {"train.steps", std::to_string(steps)},
+                                   {"train.warmup_steps", std::to_string(steps / 10)}});
+    if (course.remembers()) options.push_back({"legacy.folder", course.memory});
+    if (s.equal_shares) {
+      const double share = static_cast<double>(k) / static_cast<double>(k + 1);
+      options.push_back({"rehearsal.share", Number(share)});
+    }
+    options.insert(options.end(), s.options.begin(), s.options.end());
+    return {absl::StrCat(s.name, "-", domain), absl::StrCat(course.folder, "/", domain),
+            LastOfEach(options)};
+  }
+
+  std::vector<Course> StartCourses(int64_t seed, const train::TrainReport& first) const {
+    std::vector<Course> courses;
+    std::error_code error;
+    for (const Strategy& strategy : strategies_) {
+      Course course{strategy, Path(absl::StrCat("runs/", strategy.name)), "", first.checkpoint};
+      course.memory = course.folder + ".memory";
+      fs::remove_all(course.folder, error);
+      fs::remove_all(course.memory, error);
+      fs::create_directories(course.folder, error);
+      course.run.name = strategy.name;
+      course.run.seed = seed;
+      course.run.matrix.accuracy.push_back(AccuraciesOf(first));
+      courses.push_back(std::move(course));
+    }
+    return courses;
+  }
+
+  absl::StatusOr<std::vector<StrategyRun>> RunSeed(int64_t seed) {
+    // A new sidecar for each: one keeps a limited number of runs.
+    SLUICE_RETURN_IF_ERROR(StartSidecar());
+    SLUICE_ASSIGN_OR_RETURN(const train::TrainReport first, LearnFirst(seed));
+    std::vector<Course> courses = StartCourses(seed, first);
+    for (size_t k = 1; k < config_.domains.size(); ++k) {
+      std::vector<TurnRun> runs;
+      for (Course& course : courses) {
+        SLUICE_RETURN_IF_ERROR(Remember(course, config_.domains[k - 1], seed));
+        runs.push_back(RunOf(course, seed, k));
+      }
+      std::cout << "seed " << seed << ": " << config_.domains[k] << std::endl;
+      SLUICE_ASSIGN_OR_RETURN(const std::vector<train::TrainReport> reports,
+                              RunInTurns(runs, TurnOptions{}));
+      for (size_t i = 0; i < courses.size(); ++i) Take(reports[i], courses[i]);
+    }
+    std::vector<StrategyRun> result;
+    for (Course& course : courses) result.push_back(std::move(course.run));
+    return result;
+  }
+
+  static void Take(const train::TrainReport& report, Course& course) {
+    course.run.matrix.accuracy.push_back(AccuraciesOf(report));
+    course.run.seconds += report.seconds + report.probe_seconds;
+    course.run.flops += report.flops;
+    course.checkpoint = report.checkpoint;
+    std::cout << absl::StrFormat("  %-13s %6.1f s  ", course.strategy.name,
+                                 report.seconds + report.probe_seconds);
+    for (const train::DomainAccuracy& d : report.domains)
+      std::cout << absl::StrFormat("  %s %.1f", d.domain, 100 * d.accuracy);
+    std::cout << std::endl;
+  }
+
+  const ContinualConfig config_;
+  std::vector<Strategy> strategies_;
+  std::optional<launch::SidecarProcess> sidecar_;
+  std::vector<StrategyRun> runs_;
+};
+
+}  // namespace
+
+absl::Status ResolveContinual(ContinualConfig& config) {
+  if (config.quick) {
+    config.seeds = 1;
+    config.first_steps = std::min<int64_t>(config.first_steps, 200);
+    config.steps = std::min<int64_t>(config.steps, 50);
+    if (config.strategies.empty())
+      config.strategies = {"sft", "lora", "der", "random_gate", "sluice"};
+  }
+  if (config.strategies.empty()) config.strategies = StrategyNames();
+  if (std::set<std::string>(config.domains.begin(), config.domains.end()).size() !=
+          config.domains.size() ||
+      config.domains.size() < 2) {
+    return BadValue("domains", absl::StrJoin(config.domains, ","), "two or more, each once");
+  }
+  if (config.strategies.front() != "sft")
+    return BadValue("strategies", absl::StrJoin(config.strategies, ","), "sft as the first");
+  return absl::OkStatus();
+}
+
+absl::Status RunContinual(ContinualConfig config) {
+  SLUICE_RETURN_IF_ERROR(ResolveContinual(config));
+  return Continual(config).Run();
+}
+
+}  // namespace sluice::study

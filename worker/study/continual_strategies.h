@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "worker/study/train_run.h"
+
+namespace sluice::study {
+
+// One way to train on a sequence of domains.
+struct Strategy {
+  std::string name;
+  TrainOptions options;       // Of every run behind the first domain's.
+  double steps = 1.0;         // Times the steps of a domain.
+  int64_t buffer_images = 0;  // That it keeps of every domain it has learnt,
+  int64_t probe_images = 0;
+  int64_t fisher_images = 0;
+  // Rehearses as many images of every earlier domain as of the new one.
+  bool equal_shares = false;
+};
+
+// What strategies are made of.
+struct StrategyOptions {
+  double lr = 2e-3;
+  double rate = 0.15;        // Of gated ones.
+  double gated_steps = 1.7;  // Their steps, times those of the others.
+  int64_t buffer_images = 400;
+  int64_t images = 4000;  // Of a domain.
+  int64_t steps = 80;     // Of a domain.
+};
+
+// sft, low_lr, linear_probe, lora, ewc, replay, der, joint, random_gate, entropy_gate, footprint,
+// sluice.
+const std::vector<std::string>& StrategyNames();
+std::vector<Strategy> MakeStrategies(const StrategyOptions& options);
+
+}  // namespace sluice::study
