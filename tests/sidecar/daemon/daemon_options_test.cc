@@ -37,10 +37,10 @@ TEST(DaemonOptions, FlagsReachThePolicies) {
   EXPECT_EQ(options.policy.policy, ThresholdPolicy::kEma);
 }
 
-TEST(DaemonOptions, TheBreakerRaisesAtMostUnlessToldOtherwise) {
+TEST(DaemonOptions, TheBreakerRehearsesAtMostUnlessToldOtherwise) {
   DaemonOptions options;
   ASSERT_TRUE(*ParseDaemonOptions({}, options));
-  EXPECT_EQ(HighestLevel(options.policy.breaker), kRaiseTwice);
+  EXPECT_EQ(HighestLevel(options.policy.breaker), kRehearse);
   ASSERT_TRUE(*ParseDaemonOptions({"--breaker.last-rung", "rollback", "--breaker.raise", "0.1",
                                    "--breaker.rehearsal-share", "0.5", "--breaker.rollbacks", "1"},
                                   options));

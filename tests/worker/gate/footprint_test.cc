@@ -79,11 +79,15 @@ TEST(FootprintTest, EveryGroupFollowsItsOwnPart) {
   EXPECT_TRUE(MayChange(footprint, "blocks.0"));
   EXPECT_FALSE(MayChange(footprint, "blocks.2"));
   for (const char* other : {"patch_embed", "cls_token", "pos_embed", "norm", "head"}) {
-    footprint.rest = true;
+    footprint.rest = footprint.classifier = true;
     EXPECT_TRUE(MayChange(footprint, other));
-    footprint.rest = false;
+    footprint.rest = footprint.classifier = false;
     EXPECT_FALSE(MayChange(footprint, other));
   }
+  footprint.rest = false;
+  footprint.classifier = true;
+  EXPECT_TRUE(MayChange(footprint, "head"));
+  EXPECT_FALSE(MayChange(footprint, "norm"));
   EXPECT_TRUE(MayChange(footprint, "gate.1"));  // A probe, not a part of the model.
 }
 

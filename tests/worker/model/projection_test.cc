@@ -87,7 +87,7 @@ TEST(ModelOpenTest, AModelsOpenPartsHaveTheGradientOfTheWhole) {
   };
   const auto whole = gradients();
   ModelOpen open;
-  open.rest = false;
+  open.rest = open.classifier = false;
   open.blocks.assign(4, {{0, 0}, false, false, false});
   open.blocks[1] = {{0, 1}, false, true, false};
   open.blocks[2] = {{0, 0}, true, true, true};
