@@ -45,8 +45,7 @@ double Divergence(const double* p, const std::vector<double>& mean) {
     const double log_mean = std::log(mean[k] < 1e-30 ? 1e-30 : mean[k]);
     sum += p[k] == 0.0 ? 0.0 : p[k] * (std::log(p[k]) - log_mean);
   }
-  // The loop above does not see that a mean is NaN where the token's own probability is 0.
-  return std::isnan(mean[0]) ? mean[0] : sum;
+  return sum;
 }
 
 double Normalised(double nats, int64_t classes) {

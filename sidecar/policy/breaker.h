@@ -23,9 +23,9 @@ const std::vector<std::string>& BreakerRungNames();
 
 struct BreakerOptions {
   std::string last_rung = "rehearse";  // One of BreakerRungNames().
-  double raise = 0.05;              // Of the threshold, by each of the first two rungs.
-  double rehearsal_share = 0.25;    // Of the batch.
-  int64_t rollbacks = 2;            // At most, between two resets by hand.
+  double raise = 0.05;                 // Of the threshold, by each of the first two rungs.
+  double rehearsal_share = 0.25;       // Of the batch.
+  int64_t rollbacks = 2;               // At most, between two resets by hand.
 };
 
 // Highest level that the options allow, 0 to kRollBack.

@@ -193,6 +193,7 @@ absl::Status Trainer::Checkpoint(int64_t step) {
   const auto bytes = std::filesystem::file_size(report_.checkpoint, error);
   parts_.publisher->Send(telemetry::CheckpointSaved{
       state_.step, name, error ? 0 : bytes, static_cast<uint64_t>(SecondsSince(start) * 1e6)});
+  parts_.board->SetProgress(state_.step, parts_.agreement->version(), name);
   return checkpoint::PruneCheckpoints(config.run_folder, config.checkpoint_keep,
                                       state_.healthy_step);
 }
@@ -233,6 +234,8 @@ absl::StatusOr<TrainReport> Trainer::Run() {
   const auto last = static_cast<int64_t>(state_.step);
   SLUICE_RETURN_IF_ERROR(Checkpoint(last));
   SLUICE_RETURN_IF_ERROR(EvaluateNow(last));
+  // Rank 0 has written it before it came to the evaluation.
+  parts_.board->SetProgress(state_.step, parts_.agreement->version(), NewestCheckpoint());
   SLUICE_RETURN_IF_ERROR(checks_.EvaluateDomains(report_));
   reporter_.OnEnd(counters_, Found());
   torch::Tensor flops = torch::tensor({report_.flops}, torch::kDouble);

@@ -113,7 +113,7 @@ TEST_F(CtlQueries, SetThreshold) {
 // Three checks of a probe that are too much; what the breaker does is seen and taken back.
 TEST_F(CtlQueries, Breaker) {
   const auto rank = Feed("a", 3);
-  EXPECT_THAT(Out({"breaker", "show", "a"}), HasSubstr("breaker level    0 of 2 allowed\n"));
+  EXPECT_THAT(Out({"breaker", "show", "a"}), HasSubstr("breaker level    0 of 3 allowed\n"));
   for (uint64_t seq = 4; seq <= 6; ++seq) {
     v1::WorkerMessage message = rank->Message(seq);
     v1::ProbeResult* probe = message.mutable_probe_result();

@@ -94,6 +94,7 @@ TEST_F(TrainerTest, RunsToTheLastStepAndEndsWithAnEvaluationAndACheckpoint) {
   EXPECT_FALSE(SameValues(before, rank.Values()));
   const service::RankStatus status = rank.board.Status();
   EXPECT_EQ(status.step, 5u);
+  EXPECT_EQ(status.checkpoint, CheckpointName(5));
   EXPECT_EQ(status.phase, service::Phase::kDraining);
 }
 
