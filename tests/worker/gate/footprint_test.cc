@@ -91,6 +91,20 @@ TEST(FootprintTest, EveryGroupFollowsItsOwnPart) {
   EXPECT_TRUE(MayChange(footprint, "gate.1"));  // A probe, not a part of the model.
 }
 
+TEST(FootprintTest, OfAFrozenBackboneTheClassifierAloneMayChange) {
+  const Footprint footprint = FrozenBackbone(kDepth, kHeads);
+  ASSERT_EQ(footprint.heads.size(), static_cast<size_t>(kDepth));
+  for (const auto& heads : footprint.heads) EXPECT_EQ(heads, (std::vector<uint8_t>{0, 0}));
+  EXPECT_EQ(footprint.mlp, (std::vector<uint8_t>{0, 0, 0}));
+  for (int64_t block = 0; block < kDepth; ++block) EXPECT_FALSE(footprint.BlockIsOpen(block));
+  for (const char* rests :
+       {"patch_embed", "cls_token", "pos_embed", "norm", "blocks.0", "blocks.2", "blocks.1.mlp",
+        "blocks.1.attn.head.1", "blocks.2.attn.adapter", "blocks.0.mlp.adapter"})
+    EXPECT_FALSE(MayChange(footprint, rests)) << rests;
+  for (const char* changes : {"head", "gate.1", "gate.2"})
+    EXPECT_TRUE(MayChange(footprint, changes)) << changes;
+}
+
 TEST(FootprintTest, ItIsDueAtTheFirstStepAndThenEveryFew) {
   FootprintSettings settings = ShareOf(0.5);
   settings.every = 4;
