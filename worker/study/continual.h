@@ -25,7 +25,7 @@ struct ContinualConfig {
   int64_t buffer_images = 400;
   double lr = 2e-3;
   double rate = 0.15;
-  double gated_steps = 1.7;
+  double gated_steps = 1.4;
   bool quick = false;
   bool fresh = false;
 };

@@ -8,10 +8,10 @@ namespace sluice::study {
 namespace {
 
 constexpr char kReplayShare[] = "0.5";
-constexpr int64_t kProbeImages = 300;
+constexpr int64_t kProbeImages = 100;
 constexpr int64_t kFisherImages = 200;
 // As many times in a run are its probes checked.
-constexpr int64_t kChecks = 8;
+constexpr int64_t kChecks = 4;
 
 Strategy Dense(const std::string& name, const StrategyOptions& o, TrainOptions options) {
   Strategy strategy{name, {{"gate.mode", "dense"}, {"train.lr", Number(o.lr)}}};

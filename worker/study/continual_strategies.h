@@ -24,7 +24,7 @@ struct Strategy {
 struct StrategyOptions {
   double lr = 2e-3;
   double rate = 0.15;        // Of gated ones.
-  double gated_steps = 1.7;  // Their steps, times those of the others.
+  double gated_steps = 1.4;  // Their steps, times those of the others.
   int64_t buffer_images = 400;
   int64_t images = 4000;  // Of a domain.
   int64_t steps = 80;     // Of a domain.
