@@ -26,14 +26,6 @@ struct ModelBatch {
   torch::Tensor stored_logits;  // [B, K]; NaN where there is none.
 };
 
-// How rehearsed images enter the loss: by cross-entropy with their label, and by the mean over the
-// classes of the squared difference to the stored logits (Buzzega et al., "Dark experience for
-// general continual learning", NeurIPS 2020, DER++; with one draw for both terms).
-struct ReplayWeights {
-  double cross_entropy = 1.0;
-  double logits = 0.0;
-};
-
 // What one gate decided about the batch.
 struct LayerDecision {
   std::vector<uint8_t> open;     // [B * N]

@@ -10,6 +10,7 @@
 #include "worker/model/weights.h"
 #include "worker/torch.h"
 #include "worker/train/gate_chain.h"
+#include "worker/train/replay_loss.h"
 
 namespace sluice::train {
 
