@@ -229,6 +229,7 @@ install_peers() {
   esac
   install_packages build test
   install_tools examples
+  install_apart deploytest
 }
 
 run_tests() {

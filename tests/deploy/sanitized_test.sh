@@ -7,7 +7,13 @@ trap 'rm -rf "$tree"' EXIT
 cp -r "$here/../../deploy" "$tree/"
 mkdir -p "$tree"/{stubs,torch/lib} "$tree"/build/{asan,tsan}/bin "$tree/.deps/venv"
 touch "$tree/torch/lib/libtorch_cpu.so"
-awk '$1 == "examples" {printf "%s%s", sep, $2; sep = " "}' "$tree/deploy/python.txt" >"$tree/.deps/venv/ready-examples"
+# As deploy/local.sh leaves them: what is installed is not installed again.
+stamp() {
+  awk -v group="$1" '$1 == group {printf "%s%s", sep, $2; sep = " "}' "$tree/deploy/python.txt"
+}
+mkdir -p "$tree/.deps/deploytest"
+stamp examples >"$tree/.deps/venv/ready-examples"
+printf '%s %s\n' "$(stamp deploytest)" "$(stamp deploytest-alone)" >"$tree/.deps/deploytest/ready-deploytest"
 for preset in asan tsan; do echo one >"$tree/build/$preset/bin/a_test"; done
 printf '#!/bin/sh\n' >"$tree/stubs/cmake"
 cat >"$tree/stubs/ctest" <<'STUB'
