@@ -77,6 +77,10 @@ void AddDirective(const v1::Directive& directive, Pairs& pairs) {
   pairs.emplace_back("directive", absl::StrCat("version ", directive.version(), ", based on step ",
                                                directive.based_on_step()));
   pairs.emplace_back("reason", OrNone(directive.reason()));
+  for (const v1::GroupScale& scale : directive.group_scales()) {
+    pairs.emplace_back("dormant group",
+                       absl::StrCat(OneLine(scale.group()), ", scale ", Fixed(scale.scale(), 2)));
+  }
 }
 
 void AddAlerts(const v1::RunState& state, Pairs& pairs) {

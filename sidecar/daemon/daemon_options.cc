@@ -27,6 +27,7 @@ void DefinePolicy(OptionSet& set, PolicyOptions& policy, std::string& name, int6
   set.Number("guard.high", &policy.limits.guard_high, 0.0, 1.0,
              "largest activation rate that a policy may aim at");
   DefineBreakerOptions(set, policy.breaker);
+  DefineDormancyOptions(set, policy.dormancy);
 }
 
 ThresholdPolicy PolicyOf(const std::string& name) {

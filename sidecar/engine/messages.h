@@ -8,6 +8,7 @@
 
 #include "common/directive.h"
 #include "common/snapshot.h"
+#include "sidecar/policy/dormancy.h"
 #include "sidecar/policy/probe.h"
 
 // Plain forms of what a rank says; fields and units as in proto/sluice/v1/telemetry.proto. What is
@@ -53,7 +54,8 @@ struct HelloReply {
 
 // A rare message that the sidecar keeps as it is, under a key that makes it idempotent.
 struct Event {
-  std::string kind;  // checkpoint, probe, breaker, directive_applied, directive_refused, ended.
+  std::string kind;  // checkpoint, probe, breaker, directive_applied, directive_refused, groups,
+                     // ended.
   std::string key;
   uint64_t step = 0;
   std::string body;  // The message as JSON.
@@ -66,6 +68,8 @@ struct Event {
   std::string detail = {};
   // Set for a `breaker` message that answers a roll-back, done or not.
   bool rolled_back = false;
+  // Set for kind `groups`, of which the decision alone is kept.
+  std::optional<GroupActivity> activity = {};
 };
 
 using Body = std::variant<Hello, GateSnapshot, Event>;

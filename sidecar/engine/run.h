@@ -89,6 +89,7 @@ class Run {
   void TakeEvent(const Event& event, bool is_new, Slot& slot, Outbox& outbox);
   void TakeProbe(const std::string& probe, const ProbeCheck& check, Outbox& outbox);
   void TakeVersion(const Event& event);
+  void TakeActivity(const GroupActivity& activity, Outbox& outbox);
   void GoBackTo(uint64_t step);
   void BoundBreaker(Outbox& outbox);
   void EndRollBack(Outbox& outbox);

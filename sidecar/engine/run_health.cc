@@ -60,6 +60,15 @@ void Run::TakeVersion(const Event& event) {
   }
 }
 
+void Run::TakeActivity(const GroupActivity& activity, Outbox& outbox) {
+  const std::optional<Directive> directive =
+      ApplyDormancy(DecideDormancy(activity, options_.dormancy), activity.last_step, record_);
+  if (!directive) return;
+  dirty_ = true;
+  spdlog::info("run '{}': {}", record_.run, directive->reason);
+  Announce(*directive, outbox);
+}
+
 // A roll-back changes the weights: what is checked at the same steps again is something new. Any
 // other restore repeats what was, and counts once.
 void Run::GoBackTo(uint64_t step) {

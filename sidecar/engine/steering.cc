@@ -236,4 +236,15 @@ Directive ApplyBreaker(const BreakerDecision& decision, uint64_t step, const Pol
   return next;
 }
 
+std::optional<Directive> ApplyDormancy(const DormancyDecision& decision, uint64_t step,
+                                       RunRecord& run) {
+  Directive next = NextDirective(run);
+  if (next.group_scales == decision.scales) return std::nullopt;
+  next.group_scales = decision.scales;
+  next.reason = decision.reason;
+  next.based_on_step = step;
+  PutInForce(next, run);
+  return next;
+}
+
 }  // namespace sluice::sidecar

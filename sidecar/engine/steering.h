@@ -8,6 +8,7 @@
 #include "sidecar/engine/records.h"
 #include "sidecar/engine/windows.h"
 #include "sidecar/policy/compose.h"
+#include "sidecar/policy/dormancy.h"
 
 namespace sluice::sidecar {
 
@@ -22,6 +23,7 @@ struct PolicyOptions {
   ComposeLimits limits;
   BreakerOptions breaker;
   AlertLimits alerts;
+  DormancyOptions dormancy;
 };
 
 // What a window led to.
@@ -52,6 +54,10 @@ bool AdoptDirective(const Directive& directive, const PolicyOptions& options, Ru
 // asks for and why.
 Directive ApplyBreaker(const BreakerDecision& decision, uint64_t step, const PolicyOptions& options,
                        RunRecord& run);
+
+// Puts the scales of dormant groups into force; no directive if those in force are the same.
+std::optional<Directive> ApplyDormancy(const DormancyDecision& decision, uint64_t step,
+                                       RunRecord& run);
 
 // Threshold and target rate in force at gate `index`: the directive's, or the Hello's before any.
 LayerDirective InForce(const RunRecord& run, size_t index);

@@ -6,11 +6,13 @@
 #include "common/status.h"
 #include "sidecar/engine/refusal.h"
 #include "sidecar/wire/check.h"
+#include "sidecar/wire/counters.h"
 
 namespace sluice::sidecar {
 namespace {
 
 constexpr size_t kMaxText = 4096;
+constexpr uint64_t kMaxGroups = 16384;
 
 std::string ToJson(const google::protobuf::Message& message) {
   google::protobuf::util::JsonPrintOptions options;
@@ -63,6 +65,26 @@ absl::StatusOr<Event> FromRefused(const v1::DirectiveRefused& p) {
                p.detail()};
 }
 
+absl::StatusOr<Event> FromActivity(const v1::GroupActivity& p) {
+  SLUICE_RETURN_IF_ERROR(CheckInteger("group_activity.first_step", p.first_step(), 1, kMaxCount));
+  SLUICE_RETURN_IF_ERROR(
+      CheckInteger("group_activity.last_step", p.last_step(), p.first_step(), kMaxCount));
+  SLUICE_RETURN_IF_ERROR(
+      CheckInteger("number of group_activity.groups", p.groups_size(), 0, kMaxGroups));
+  GroupActivity activity{p.first_step(), p.last_step(), {}};
+  for (int i = 0; i < p.groups_size(); ++i) {
+    const v1::GroupCount& count = p.groups(i);
+    const std::string field = absl::StrCat("group_activity.groups[", i, "]");
+    SLUICE_RETURN_IF_ERROR(CheckName(field + ".group", count.group()));
+    SLUICE_RETURN_IF_ERROR(CheckInteger(field + ".active_steps", count.active_steps(), 0,
+                                        p.last_step() - p.first_step() + 1));
+    activity.groups.push_back({count.group(), count.active_steps()});
+  }
+  Event event{"groups", absl::StrCat(p.last_step()), p.last_step(), "", {}, false};
+  event.activity = std::move(activity);
+  return event;
+}
+
 absl::StatusOr<Event> FromEnded(const v1::RunEnded& p, uint32_t rank) {
   SLUICE_RETURN_IF_ERROR(CheckLength("run_ended.error", p.error(), kMaxText));
   return Event{"ended", absl::StrCat("rank ", rank), p.step(), ToJson(p), {}, true};
@@ -88,6 +110,8 @@ absl::StatusOr<Event> EventFromProto(const v1::WorkerMessage& proto) {
                    proto.directive_applied().version()};
     case v1::WorkerMessage::kDirectiveRefused:
       return FromRefused(proto.directive_refused());
+    case v1::WorkerMessage::kGroupActivity:
+      return FromActivity(proto.group_activity());
     case v1::WorkerMessage::kRunEnded:
       return FromEnded(proto.run_ended(), proto.identity().rank());
     default:

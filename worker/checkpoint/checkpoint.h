@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "common/counters.h"
 #include "common/directive.h"
+#include "worker/gate/calibration.h"
 #include "worker/gate/score_cache.h"
 #include "worker/model/weights.h"
 #include "worker/tensors/safetensors_file.h"
@@ -32,6 +33,8 @@ struct TrainState {
   bool probes_calm = false;        // No probe was above its limit at the last check.
   std::map<std::string, double>
       temperatures;  // Of uncertainty heads, by gate layer, if calibrated.
+  // What calibrated heads say of this domain's images, by gate layer: gate::UncertaintyMoments.
+  std::map<std::string, gate::UncertaintyMoments> uncertainty;
   std::vector<gate::CachedScore> image_scores;  // Of the image gate, by rising id.
   std::vector<double> head_entropies;  // The footprint gate's last measurement; empty without.
   std::map<std::string, int64_t> group_steps;  // Optimizer's step count per parameter group.

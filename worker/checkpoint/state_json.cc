@@ -52,6 +52,25 @@ absl::Status ReadDirective(const json& parent, const char* key, std::optional<Di
   return absl::OkStatus();
 }
 
+json ToJson(const std::map<std::string, gate::UncertaintyMoments>& uncertainty) {
+  json result = json::object();
+  for (const auto& [layer, moments] : uncertainty) result[layer] = {moments.mean, moments.stddev};
+  return result;
+}
+
+absl::Status ReadUncertainty(const json& j,
+                             std::map<std::string, gate::UncertaintyMoments>& uncertainty) {
+  if (!j.contains("uncertainty")) return absl::OkStatus();
+  std::map<std::string, std::vector<double>> read;
+  SLUICE_RETURN_IF_ERROR(Read(j, "uncertainty", read));
+  for (const auto& [layer, numbers] : read) {
+    if (numbers.size() != 2)
+      return absl::InvalidArgumentError("state: 'uncertainty' expects two numbers per layer");
+    uncertainty[layer] = {numbers[0], numbers[1]};
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 std::string StateToJson(const TrainState& s) {
@@ -65,6 +84,7 @@ std::string StateToJson(const TrainState& s) {
               {"decision_position", s.decision_position},
               {"group_steps", s.group_steps},
               {"temperatures", s.temperatures},
+              {"uncertainty", ToJson(s.uncertainty)},
               {"head_entropies", s.head_entropies},
               {"healthy_step", s.healthy_step},
               {"probes_calm", s.probes_calm},
@@ -97,6 +117,7 @@ absl::StatusOr<TrainState> StateFromJson(const std::string& text) {
   if (j.contains("healthy_step")) SLUICE_RETURN_IF_ERROR(Read(j, "healthy_step", s.healthy_step));
   if (j.contains("probes_calm")) SLUICE_RETURN_IF_ERROR(Read(j, "probes_calm", s.probes_calm));
   if (j.contains("temperatures")) SLUICE_RETURN_IF_ERROR(Read(j, "temperatures", s.temperatures));
+  SLUICE_RETURN_IF_ERROR(ReadUncertainty(j, s.uncertainty));
   if (j.contains("head_entropies"))
     SLUICE_RETURN_IF_ERROR(Read(j, "head_entropies", s.head_entropies));
   SLUICE_RETURN_IF_ERROR(Read(j, "class_names", s.class_names));

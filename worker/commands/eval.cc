@@ -4,13 +4,20 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "common/bad_value.h"
 #include "common/file.h"
 #include "common/log_line.h"
 #include "common/status.h"
 #include "worker/commands/command.h"
 #include "worker/commands/trained_model.h"
 #include "worker/config/train_config.h"
+#include "worker/tensors/safetensors_file.h"
 #include "worker/train/evaluate.h"
+#include "worker/train/router.h"
 #include "worker/train/setup.h"
 
 namespace sluice::commands {
@@ -45,15 +52,78 @@ absl::StatusOr<json> EvaluateModes(const config::TrainConfig& config) {
   return result;
 }
 
+// The model of a checkpoint with what its heads usually say of its domain.
+absl::StatusOr<train::Expert> LoadExpert(const std::string& path,
+                                         const std::vector<std::string>& class_names) {
+  SLUICE_ASSIGN_OR_RETURN(
+      const std::optional<config::TrainConfig> config,
+      ParseForTrainedModel("sluice-worker eval", "", {absl::StrCat("--model.init=", path)},
+                           [](OptionSet&) {}));
+  SLUICE_ASSIGN_OR_RETURN(TrainedModel trained, LoadTrainedModel(*config));
+  SLUICE_ASSIGN_OR_RETURN(const tensors::SafetensorsFile file,
+                          tensors::SafetensorsFile::Open(path));
+  absl::StatusOr<checkpoint::TrainState> state = checkpoint::LoadState(file, path);
+  if (!state.ok() || state->uncertainty.empty()) {
+    return BadValue("experts", path,
+                    "checkpoints of runs with gate.train_head and gate.calibrate: this one does "
+                    "not say what its uncertainty heads usually find");
+  }
+  if (state->class_names != class_names)
+    return BadValue("experts", path, "checkpoints with the classes of data.folder");
+  train::Expert expert{path, std::move(trained.model), {}};
+  for (const gate::GateAt& gate : expert.model->settings().gates)
+    expert.usual.push_back(state->uncertainty[absl::StrCat(gate.layer)]);
+  return expert;
+}
+
+// Accuracy on each of eval.domains (or data.domain), each image answered by the expert that finds
+// it most usual.
+absl::StatusOr<json> EvaluateExperts(const config::TrainConfig& config,
+                                     const std::vector<std::string>& paths) {
+  SLUICE_ASSIGN_OR_RETURN(const model::VitConfig shape, config::ResolveModel(config.model, 2));
+  SLUICE_ASSIGN_OR_RETURN(const train::Datasets datasets,
+                          train::OpenDatasets(config.data, shape.channels, shape.image_size, {}));
+  std::vector<train::Expert> experts;
+  for (const std::string& path : paths) {
+    SLUICE_ASSIGN_OR_RETURN(train::Expert expert, LoadExpert(path, datasets.train->class_names()));
+    experts.push_back(std::move(expert));
+  }
+  train::Router router(std::move(experts));
+  SLUICE_ASSIGN_OR_RETURN(data::PipelineConfig pipeline, config::ResolvePipeline(config, false));
+  SLUICE_ASSIGN_OR_RETURN(std::vector<data::Domain> domains, config::ResolveDomains(config));
+  if (domains.empty()) domains.push_back(pipeline.domain);
+  json result = {{"experts", paths}, {"domains", json::array()}};
+  for (const data::Domain domain : domains) {
+    pipeline.domain = domain;
+    SLUICE_ASSIGN_OR_RETURN(
+        const train::RoutedEvaluation found,
+        train::EvaluateRouted(router, datasets.eval, pipeline, config.eval_batch));
+    LogInfo(absl::StrFormat("domain %s: accuracy %.2f %%, images per expert %s",
+                            data::DomainName(domain), 100 * found.accuracy,
+                            absl::StrJoin(found.answered, " ")));
+    result["domains"].push_back({{"domain", data::DomainName(domain)},
+                                 {"accuracy", found.accuracy},
+                                 {"images", found.images},
+                                 {"answered", found.answered}});
+  }
+  return result;
+}
+
 }  // namespace
 
 absl::Status Eval(const std::vector<std::string>& arguments) {
+  std::string experts;
   SLUICE_ASSIGN_OR_RETURN(
       const std::optional<config::TrainConfig> parsed,
       ParseForTrainedModel("sluice-worker eval",
                            "Evaluates the weights of --model.init, densely and gated. A checkpoint "
                            "brings its configuration along; flags win over it",
-                           arguments, [](OptionSet&) {}));
+                           arguments, [&experts](OptionSet& options) {
+                             options.Text("experts", &experts,
+                                          "Further checkpoints, with commas: each image is "
+                                          "answered by the one whose uncertainty heads find it "
+                                          "most usual, --model.init's among them");
+                           }));
   if (!parsed) return absl::OkStatus();
   const config::TrainConfig& config = *parsed;
   StartLog("eval", config.log_level);
@@ -63,7 +133,10 @@ absl::Status Eval(const std::vector<std::string>& arguments) {
   json result;
   absl::Status status;
   SLUICE_RETURN_IF_ERROR(dist::Guard("eval", [&] {
-    absl::StatusOr<json> evaluated = EvaluateModes(config);
+    absl::StatusOr<json> evaluated =
+        experts.empty()
+            ? EvaluateModes(config)
+            : EvaluateExperts(config, absl::StrSplit(config.model.init + "," + experts, ','));
     status = evaluated.status();
     if (evaluated.ok()) result = *std::move(evaluated);
   }));

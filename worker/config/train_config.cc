@@ -40,6 +40,8 @@ void DefineOptim(OptionSet& o, OptimConfig& c) {
   o.Integer("train.batch", &c.batch, 1, 1'000'000,
             "Images per step over all ranks, per micro-step");
   o.Integer("train.accumulate", &c.accumulate, 1, 4096, "Micro-steps whose gradients are summed");
+  o.Choice("train.optimizer", &c.optimizer, {"adamw", "sgd"}, "How parameters are updated");
+  o.Number("train.momentum", &c.momentum, 0, 0.9999, "SGD's momentum");
   o.Number("train.lr", &c.lr, 0, 100, "Peak learning rate");
   o.Number("train.min_lr_ratio", &c.min_lr_ratio, 0, 1, "Share of the peak at the last step");
   o.Integer("train.warmup_steps", &c.warmup_steps, 0, 1'000'000'000, "Steps of linear warm-up");
@@ -52,6 +54,10 @@ void DefineOptim(OptionSet& o, OptimConfig& c) {
   o.Integer("train.seed", &c.seed, 0, INT64_MAX, "Seed of weights, order, draws and augmentation");
   o.Integer("train.threads", &c.threads, 0, 1024,
             "Compute threads per rank; 0 shares the processors out");
+  o.Integer("dormant.window", &c.dormant_window, 0, 1'000'000'000,
+            "Steps between two counts of which groups changed, for the sidecar; 0: none");
+  o.Choice("dormant.apply_to", &c.dormant_apply_to, {"update", "gradient"},
+           "What a dormant group's scale multiplies; AdamW divides a gradient's away again");
 }
 
 void DefineRun(OptionSet& o, TrainConfig& c) {
@@ -211,7 +217,8 @@ std::string Fingerprint(const TrainConfig& c) {
       {"train",
        {c.train.steps, c.train.batch, c.train.accumulate, c.train.lr, c.train.min_lr_ratio,
         c.train.warmup_steps, c.train.weight_decay, c.train.beta1, c.train.beta2, c.train.epsilon,
-        c.train.clip, c.train.label_smoothing, c.train.seed}},
+        c.train.clip, c.train.label_smoothing, c.train.seed, c.train.optimizer, c.train.momentum,
+        c.train.dormant_apply_to}},
       {"memory",
        {c.memory.activations, c.memory.checkpointing, c.memory.autocast, c.memory.fp8_matmul}}}
       .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);

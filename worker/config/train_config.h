@@ -55,6 +55,8 @@ struct OptimConfig {
   double min_lr_ratio = 0.0;
   int64_t warmup_steps = 20;
   double weight_decay = 0.05;
+  std::string optimizer = "adamw";
+  double momentum = 0.9;
   double beta1 = 0.9;
   double beta2 = 0.999;
   double epsilon = 1e-8;
@@ -62,6 +64,8 @@ struct OptimConfig {
   double label_smoothing = 0.0;
   int64_t seed = 0;
   int64_t threads = 0;
+  int64_t dormant_window = 100;
+  std::string dormant_apply_to = "update";
 };
 
 // Everything that a training run is told, as read from flags, environment and file. A plain value;

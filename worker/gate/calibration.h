@@ -40,6 +40,15 @@ struct Calibration {
   bool operator==(const Calibration&) const = default;
 };
 
+// Mean and standard deviation, over images of one domain, of the normalised entropy of an
+// uncertainty head's mean prediction: what is usual for the images that it was trained for.
+struct UncertaintyMoments {
+  double mean = 0.0;
+  double stddev = 0.0;
+
+  bool operator==(const UncertaintyMoments&) const = default;
+};
+
 // From one row per temperature of the grid. Without tokens the temperature stays 1.
 Calibration Calibrate(int64_t layer, const std::vector<Reliability>& rows);
 

@@ -15,6 +15,7 @@
 #include "worker/launch/sidecar_process.h"
 #include "worker/study/arms.h"
 #include "worker/study/comparison_config.h"
+#include "worker/study/continual_course.h"
 #include "worker/study/continual_result.h"
 #include "worker/study/continual_strategies.h"
 #include "worker/study/turns.h"
@@ -23,7 +24,6 @@ namespace sluice::study {
 namespace {
 
 namespace fs = std::filesystem;
-constexpr std::chrono::minutes kLongestRegistration{10};
 
 // What shapes the runs, as text: a stored seed of other options is not taken.
 std::string Identity(const ContinualConfig& c) {
@@ -48,19 +48,6 @@ std::vector<double> AccuraciesOf(const train::TrainReport& report) {
   for (const train::DomainAccuracy& d : report.domains) row.push_back(d.accuracy);
   return row;
 }
-
-// A strategy on its way through the domains with one seed.
-struct Course {
-  Strategy strategy;
-  std::string folder;      // Of its runs.
-  std::string memory;      // Its legacy.folder.
-  std::string checkpoint;  // Where it goes on.
-  StrategyRun run{};
-
-  bool remembers() const {
-    return strategy.buffer_images + strategy.probe_images + strategy.fisher_images > 0;
-  }
-};
 
 class Continual {
  public:
@@ -162,31 +149,12 @@ class Continual {
     options.insert(options.end(), {{"gate.mode", "dense"},
                                    {"train.lr", Number(config_.lr)},
                                    {"train.steps", std::to_string(config_.first_steps)}});
+    // Heads of their own that no other parameter feels.
+    const TrainOptions heads = ExpertHeads();
+    options.insert(options.end(), heads.begin(), heads.end());
     std::cout << "seed " << seed << ": " << config_.domains[0] << ", " << config_.first_steps
               << " steps for all strategies" << std::endl;
     return RunTrain(Path(name), LastOfEach(options));
-  }
-
-  // Keeps what a strategy needs of the domain that its checkpoint has learnt.
-  absl::Status Remember(Course& course, const std::string& domain, int64_t seed) {
-    if (!course.remembers()) return absl::OkStatus();
-    launch::ChildOptions child;
-    SLUICE_ASSIGN_OR_RETURN(child.program, launch::SiblingProgram("sluice-worker"));
-    const Strategy& s = course.strategy;
-    child.arguments = {"register",
-                       absl::StrCat("--model.init=", course.checkpoint),
-                       absl::StrCat("--name=", domain),
-                       absl::StrCat("--output=", course.memory),
-                       absl::StrCat("--buffer_images=", s.buffer_images),
-                       absl::StrCat("--probe_images=", s.probe_images),
-                       absl::StrCat("--fisher_images=", s.fisher_images),
-                       absl::StrCat("--train.seed=", seed)};
-    child.stderr_file = course.folder + ".register.log";
-    SLUICE_ASSIGN_OR_RETURN(launch::ChildProcess process, launch::ChildProcess::Start(child));
-    SLUICE_ASSIGN_OR_RETURN(const launch::ExitStatus exit, process.Wait(kLongestRegistration));
-    if (exit.ok()) return absl::OkStatus();
-    return absl::AbortedError(
-        absl::StrCat("register for ", s.name, " ", exit.ToString(), "; see ", child.stderr_file));
   }
 
   TurnRun RunOf(const Course& course, int64_t seed, size_t k) const {
@@ -195,7 +163,8 @@ class Continual {
     TrainOptions options =
         DomainOptions(seed, domain, absl::StrCat("continual-", s.name, "-", seed, "-", k));
     const auto steps = static_cast<int64_t>(static_cast<double>(config_.steps) * s.steps);
-    options.insert(options.end(), {{"model.init", course.checkpoint},
+    const std::string& init = s.expert_per_domain ? course.experts.front() : course.checkpoint;
+    options.insert(options.end(), {{"model.init", init},
                                    {"train.steps", std::to_string(steps)},
                                    {"train.warmup_steps", std::to_string(steps / 10)}});
     if (course.remembers()) options.push_back({"legacy.folder", course.memory});
@@ -217,6 +186,7 @@ class Continual {
       fs::remove_all(course.folder, error);
       fs::remove_all(course.memory, error);
       fs::create_directories(course.folder, error);
+      if (strategy.expert_per_domain) course.experts = {first.checkpoint};
       course.run.name = strategy.name;
       course.run.seed = seed;
       course.run.matrix.accuracy.push_back(AccuraciesOf(first));
@@ -239,14 +209,19 @@ class Continual {
       std::cout << "seed " << seed << ": " << config_.domains[k] << std::endl;
       SLUICE_ASSIGN_OR_RETURN(const std::vector<train::TrainReport> reports,
                               RunInTurns(runs, TurnOptions{}));
-      for (size_t i = 0; i < courses.size(); ++i) Take(reports[i], courses[i]);
+      for (size_t i = 0; i < courses.size(); ++i)
+        SLUICE_RETURN_IF_ERROR(Take(reports[i], courses[i]));
     }
     std::vector<StrategyRun> result;
     for (Course& course : courses) result.push_back(std::move(course.run));
     return result;
   }
 
-  static void Take(const train::TrainReport& report, Course& course) {
+  absl::Status Take(train::TrainReport report, Course& course) const {
+    if (course.strategy.expert_per_domain) {
+      course.experts.push_back(report.checkpoint);
+      SLUICE_ASSIGN_OR_RETURN(report.domains, Route(course, config_.domains));
+    }
     course.run.matrix.accuracy.push_back(AccuraciesOf(report));
     course.run.seconds += report.seconds + report.probe_seconds;
     course.run.flops += report.flops;
@@ -256,6 +231,7 @@ class Continual {
     for (const train::DomainAccuracy& d : report.domains)
       std::cout << absl::StrFormat("  %s %.1f", d.domain, 100 * d.accuracy);
     std::cout << std::endl;
+    return absl::OkStatus();
   }
 
   const ContinualConfig config_;

@@ -45,10 +45,24 @@ Strategy Recipe(const StrategyOptions& o) {
 
 }  // namespace
 
+TrainOptions ExpertHeads() {
+  return {{"gate.layer", "2,4,5"}, {"gate.train_head", "on"}, {"gate.calibrate", "true"}};
+}
+
 const std::vector<std::string>& StrategyNames() {
-  static const auto* const names = new std::vector<std::string>{
-      "sft", "low_lr", "linear_probe", "lora",         "ewc",       "replay",
-      "der", "joint",  "random_gate",  "entropy_gate", "footprint", "sluice"};
+  static const auto* const names = new std::vector<std::string>{"sft",
+                                                                "low_lr",
+                                                                "linear_probe",
+                                                                "lora",
+                                                                "ewc",
+                                                                "replay",
+                                                                "der",
+                                                                "joint",
+                                                                "random_gate",
+                                                                "entropy_gate",
+                                                                "footprint",
+                                                                "sluice",
+                                                                "adapter_per_domain"};
   return *names;
 }
 
@@ -67,6 +81,11 @@ std::vector<Strategy> MakeStrategies(const StrategyOptions& o) {
   joint.buffer_images = o.images;
   joint.equal_shares = true;
   joint.steps = 2.0;
+  Strategy adapters =
+      Dense("adapter_per_domain", o, {{"adapters.kind", "lora"}, {"adapters.only", "true"}});
+  const TrainOptions heads = ExpertHeads();
+  adapters.options.insert(adapters.options.end(), heads.begin(), heads.end());
+  adapters.expert_per_domain = true;
   return {Dense("sft", o, {}),
           Dense("low_lr", o, {{"train.lr", Number(o.lr / 10)}}),
           Dense("linear_probe", o, {{"train.freeze", "backbone"}}),
@@ -78,7 +97,8 @@ std::vector<Strategy> MakeStrategies(const StrategyOptions& o) {
           Gated("random_gate", o, "random", {}),
           Gated("entropy_gate", o, "head", {}),
           Dense("footprint", o, {{"footprint.rate", "0.5"}}),
-          Recipe(o)};
+          Recipe(o),
+          adapters};
 }
 
 }  // namespace sluice::study

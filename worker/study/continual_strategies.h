@@ -18,6 +18,9 @@ struct Strategy {
   int64_t fisher_images = 0;
   // Rehearses as many images of every earlier domain as of the new one.
   bool equal_shares = false;
+  // Every domain has a model of its own, begun from the first one's; each image is answered by the
+  // one that `sluice-worker eval --experts` chooses.
+  bool expert_per_domain = false;
 };
 
 // What strategies are made of.
@@ -31,8 +34,11 @@ struct StrategyOptions {
 };
 
 // sft, low_lr, linear_probe, lora, ewc, replay, der, joint, random_gate, entropy_gate, footprint,
-// sluice.
+// sluice, adapter_per_domain.
 const std::vector<std::string>& StrategyNames();
+// Options of a run whose uncertainty heads are to say later which images are its own.
+TrainOptions ExpertHeads();
+
 std::vector<Strategy> MakeStrategies(const StrategyOptions& options);
 
 }  // namespace sluice::study

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "common/directive.h"
 
@@ -58,12 +59,23 @@ struct DirectiveRefused {
   std::string detail{};
 };
 
+struct GroupCount {
+  std::string group{};
+  uint32_t active_steps = 0;
+};
+
+struct GroupActivity {
+  uint64_t first_step = 0;
+  uint64_t last_step = 0;
+  std::vector<GroupCount> groups{};
+};
+
 struct RunEnded {
   uint64_t step = 0;
   std::string error{};
 };
 
 using Event = std::variant<CheckpointSaved, ProbeResult, BreakerActionDone, DirectiveApplied,
-                           DirectiveRefused, RunEnded>;
+                           DirectiveRefused, GroupActivity, RunEnded>;
 
 }  // namespace sluice::telemetry

@@ -57,6 +57,17 @@ void Fill(const DirectiveRefused& from, v1::WorkerMessage& message) {
   to.set_detail(from.detail);
 }
 
+void Fill(const GroupActivity& from, v1::WorkerMessage& message) {
+  auto& to = *message.mutable_group_activity();
+  to.set_first_step(from.first_step);
+  to.set_last_step(from.last_step);
+  for (const GroupCount& count : from.groups) {
+    v1::GroupCount& entry = *to.add_groups();
+    entry.set_group(count.group);
+    entry.set_active_steps(count.active_steps);
+  }
+}
+
 void Fill(const RunEnded& from, v1::WorkerMessage& message) {
   auto& to = *message.mutable_run_ended();
   to.set_step(from.step);

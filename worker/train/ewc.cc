@@ -46,7 +46,8 @@ absl::StatusOr<torch::Tensor> ReadLike(const tensors::SafetensorsFile& file,
 
 }  // namespace
 
-absl::StatusOr<Ewc> Ewc::Load(const std::string& folder, double lambda, const AdamW& optimizer) {
+absl::StatusOr<Ewc> Ewc::Load(const std::string& folder, double lambda,
+                              const Optimizer& optimizer) {
   const torch::NoGradGuard no_graph;
   SLUICE_ASSIGN_OR_RETURN(const std::vector<std::string> paths, FisherFiles(folder));
   Ewc ewc;

@@ -8,8 +8,8 @@
 #include "absl/status/statusor.h"
 #include "worker/data/dataset.h"
 #include "worker/data/pipeline.h"
-#include "worker/train/adamw.h"
 #include "worker/train/gated_model.h"
+#include "worker/train/optimizer.h"
 
 namespace sluice::train {
 
@@ -22,7 +22,8 @@ class Ewc {
   // The sum over all files NAME.fisher.safetensors of `folder`, for the parameters of `optimizer`;
   // those that a file lacks are free. NOT_FOUND if there is no file, INVALID_ARGUMENT that names
   // file and tensor for another shape.
-  static absl::StatusOr<Ewc> Load(const std::string& folder, double lambda, const AdamW& optimizer);
+  static absl::StatusOr<Ewc> Load(const std::string& folder, double lambda,
+                                  const Optimizer& optimizer);
 
   // Adds `scale` times the penalty's gradient to the parameters' gradients, where they have one.
   void AddGradient(double scale) const;

@@ -23,8 +23,8 @@ model::ModelOpen ToModelOpen(const gate::Footprint& footprint) {
 }  // namespace
 
 FootprintGate::FootprintGate(const gate::FootprintSettings& settings, GatedModel* model,
-                             const AdamW* optimizer, dist::Group* group, dist::GradReducer* reducer,
-                             uint64_t seed)
+                             const Optimizer* optimizer, dist::Group* group,
+                             dist::GradReducer* reducer, uint64_t seed)
     : settings_(settings),
       model_(model),
       optimizer_(optimizer),

@@ -8,8 +8,8 @@
 #include "worker/dist/process_group.h"
 #include "worker/gate/flops.h"
 #include "worker/gate/footprint.h"
-#include "worker/train/adamw.h"
 #include "worker/train/gated_model.h"
+#include "worker/train/optimizer.h"
 
 namespace sluice::train {
 
@@ -19,8 +19,9 @@ namespace sluice::train {
 class FootprintGate {
  public:
   // Borrows all.
-  FootprintGate(const gate::FootprintSettings& settings, GatedModel* model, const AdamW* optimizer,
-                dist::Group* group, dist::GradReducer* reducer, uint64_t seed);
+  FootprintGate(const gate::FootprintSettings& settings, GatedModel* model,
+                const Optimizer* optimizer, dist::Group* group, dist::GradReducer* reducer,
+                uint64_t seed);
 
   bool decides() const { return settings_.decides(); }
   // While frozen, the classifier (and uncertainty heads) may change and nothing else, whatever the
@@ -56,7 +57,7 @@ class FootprintGate {
 
   gate::FootprintSettings settings_;
   GatedModel* model_;
-  const AdamW* optimizer_;
+  const Optimizer* optimizer_;
   dist::Group* group_;
   dist::GradReducer* reducer_;
   uint64_t seed_;

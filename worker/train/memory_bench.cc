@@ -8,8 +8,8 @@
 #include "common/status.h"
 #include "worker/gate/bytes.h"
 #include "worker/memory/memory_meter.h"
-#include "worker/train/adamw.h"
 #include "worker/train/gated_model.h"
+#include "worker/train/optimizer.h"
 #include "worker/train/setup.h"
 
 namespace sluice::train {
@@ -136,7 +136,7 @@ class MemoryBench {
   std::vector<BenchVariant> variants_;
   ModelBatch batch_;
   std::unique_ptr<GatedModel> model_;
-  std::unique_ptr<AdamW> optimizer_;
+  std::unique_ptr<Optimizer> optimizer_;
   int64_t parameters_ = 0;
   int64_t optimizer_bytes_ = 0;
 };

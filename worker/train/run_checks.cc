@@ -96,6 +96,11 @@ absl::Status RunChecks::Calibrate(checkpoint::TrainState& state, TrainReport& re
                             c.layer, c.temperature, c.error_after, c.error_before));
   }
   SetTemperatures(state.temperatures, model);
+  SLUICE_ASSIGN_OR_RETURN(const std::vector<gate::UncertaintyMoments> usual,
+                          MeasureUncertainty(model, datasets_->eval, pipeline_, *group_,
+                                             kCalibrationImages, config_->eval_batch));
+  for (size_t k = 0; k < usual.size(); ++k)
+    state.uncertainty[absl::StrCat(model.settings().gates[k].layer)] = usual[k];
   return absl::OkStatus();
 }
 

@@ -123,8 +123,9 @@ absl::StatusOr<Assembly> Assemble(const config::TrainConfig& config, int64_t cla
                                                config.model.replace_head, *assembly.model));
   }
   assembly.optimizer = MakeOptimizer(
-      *assembly.model,
-      {config.train.beta1, config.train.beta2, config.train.epsilon, config.train.weight_decay});
+      *assembly.model, {config.train.beta1, config.train.beta2, config.train.epsilon,
+                        config.train.weight_decay, ParseUpdateRule(config.train.optimizer),
+                        config.train.momentum, config.train.dormant_apply_to == "gradient"});
   if (config.legacy.ewc_lambda > 0.0) {
     SLUICE_ASSIGN_OR_RETURN(
         Ewc ewc, Ewc::Load(config.legacy.folder, config.legacy.ewc_lambda, *assembly.optimizer));
@@ -133,15 +134,15 @@ absl::StatusOr<Assembly> Assemble(const config::TrainConfig& config, int64_t cla
   return assembly;
 }
 
-std::unique_ptr<AdamW> MakeOptimizer(const GatedModel& model, const AdamWOptions& options) {
+std::unique_ptr<Optimizer> MakeOptimizer(const GatedModel& model, const OptimizerOptions& options) {
   std::vector<torch::Tensor> parameters;
   std::vector<ParameterShape> shapes;
   for (const auto& [name, parameter] : model.Parameters()) {
     parameters.push_back(parameter);
     shapes.push_back({name, parameter.sizes().vec()});
   }
-  return std::make_unique<AdamW>(std::move(parameters), shapes,
-                                 BuildGroups(model.vit()->config(), shapes), options);
+  return std::make_unique<Optimizer>(std::move(parameters), shapes,
+                                     BuildGroups(model.vit()->config(), shapes), options);
 }
 
 absl::Status LoadInitialAdapters(const std::string& folder, const model::AdapterConfig& expected,
@@ -194,9 +195,10 @@ checkpoint::TrainTensors CheckpointTensors(Assembly& assembly) {
   tensors.model = model::NamedParameters(assembly.model->vit());
   tensors.adapters = model::NamedAdapters(assembly.model->vit());
   tensors.gate = assembly.model->HeadParameters();
-  AdamW& optimizer = *assembly.optimizer;
+  Optimizer& optimizer = *assembly.optimizer;
   for (size_t i = 0; i < optimizer.shapes().size(); ++i) {
     tensors.first_moments.emplace_back(optimizer.shapes()[i].name, optimizer.first_moments()[i]);
+    if (i >= optimizer.second_moments().size()) continue;  // SGD has none.
     tensors.second_moments.emplace_back(optimizer.shapes()[i].name, optimizer.second_moments()[i]);
   }
   return tensors;
@@ -206,7 +208,7 @@ absl::Status RestoreAssembly(const tensors::SafetensorsFile& file, const std::st
                              const checkpoint::TrainState& state, Assembly& assembly) {
   SLUICE_RETURN_IF_ERROR(
       Annotate(checkpoint::LoadTensors(file, CheckpointTensors(assembly)), path));
-  AdamW& optimizer = *assembly.optimizer;
+  Optimizer& optimizer = *assembly.optimizer;
   for (size_t g = 0; g < optimizer.groups().size(); ++g) {
     const auto it = state.group_steps.find(optimizer.groups()[g].name);
     if (it == state.group_steps.end()) {

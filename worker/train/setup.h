@@ -10,10 +10,10 @@
 #include "worker/checkpoint/checkpoint.h"
 #include "worker/config/train_config.h"
 #include "worker/torch.h"
-#include "worker/train/adamw.h"
 #include "worker/train/datasets.h"
 #include "worker/train/ewc.h"
 #include "worker/train/gated_model.h"
+#include "worker/train/optimizer.h"
 
 namespace sluice::train {
 
@@ -24,7 +24,7 @@ absl::StatusOr<torch::Device> ResolveDevice(const std::string& name, int local_r
 // A model with its optimizer, as a run starts or goes on.
 struct Assembly {
   std::unique_ptr<GatedModel> model;
-  std::unique_ptr<AdamW> optimizer;
+  std::unique_ptr<Optimizer> optimizer;
   std::shared_ptr<const Ewc> ewc;  // Null unless ewc.lambda is above 0.
 };
 
@@ -34,7 +34,8 @@ absl::StatusOr<Assembly> Assemble(const config::TrainConfig& config, int64_t cla
                                   const torch::Device& device);
 
 // An optimizer of all of the model's trainable parameters.
-std::unique_ptr<AdamW> MakeOptimizer(const GatedModel& model, const AdamWOptions& options = {});
+std::unique_ptr<Optimizer> MakeOptimizer(const GatedModel& model,
+                                         const OptimizerOptions& options = {});
 
 // Loads weights (and, of a checkpoint, adapters, and heads at the same gate layers with their
 // temperatures) into `model`.

@@ -11,10 +11,10 @@
 #include "common/status.h"
 #include "worker/gate/flops.h"
 #include "worker/memory/memory_meter.h"
-#include "worker/train/adamw.h"
 #include "worker/train/bench_variants.h"
 #include "worker/train/clock.h"
 #include "worker/train/gated_model.h"
+#include "worker/train/optimizer.h"
 #include "worker/train/setup.h"
 
 namespace sluice::train {
@@ -120,7 +120,7 @@ class StepBench {
   std::vector<BenchVariant> variants_;
   BenchVariant dense_;
   std::unique_ptr<GatedModel> model_;
-  std::unique_ptr<AdamW> optimizer_;
+  std::unique_ptr<Optimizer> optimizer_;
   ModelBatch batch_;
 };
 

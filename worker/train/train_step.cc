@@ -74,7 +74,7 @@ std::vector<std::string> Names(const std::vector<ParameterShape>& shapes) {
 
 }  // namespace
 
-TrainStep::TrainStep(GatedModel* model, AdamW* optimizer, dist::Group* group,
+TrainStep::TrainStep(GatedModel* model, Optimizer* optimizer, dist::Group* group,
                      dist::DirectiveAgreement* agreement, data::Loader* loader,
                      const StepOptions& options)
     : model_(model),

@@ -12,12 +12,12 @@
 #include "worker/dist/grad_reducer.h"
 #include "worker/legacy/rehearsal.h"
 #include "worker/torch.h"
-#include "worker/train/adamw.h"
 #include "worker/train/ewc.h"
 #include "worker/train/footprint_gate.h"
 #include "worker/train/gated_model.h"
 #include "worker/train/image_gate.h"
 #include "worker/train/ledger.h"
+#include "worker/train/optimizer.h"
 #include "worker/train/schedule.h"
 
 namespace sluice::train {
@@ -56,7 +56,7 @@ struct StepOutcome {
 // concatenated batch and the control sum overlaps the backward too.
 class TrainStep {
  public:
-  TrainStep(GatedModel* model, AdamW* optimizer, dist::Group* group,
+  TrainStep(GatedModel* model, Optimizer* optimizer, dist::Group* group,
             dist::DirectiveAgreement* agreement, data::Loader* loader, const StepOptions& options);
 
   // Runs step `step` (from 1); of `wishes` stop, pause and checkpoint are this rank's. Adds to
@@ -88,7 +88,7 @@ class TrainStep {
   absl::Status Update(int64_t step, StepOutcome& outcome);
 
   GatedModel* model_;
-  AdamW* optimizer_;
+  Optimizer* optimizer_;
   dist::Group* group_;
   dist::DirectiveAgreement* agreement_;
   data::Loader* loader_;

@@ -54,6 +54,8 @@ Trainer::Trainer(const TrainerParts& parts, checkpoint::TrainState state)
   report_.run = config.run;
   first_step_ = static_cast<int64_t>(state_.step) + 1;
   step_->footprint().Restore(state_.head_entropies, first_step_);
+  activity_ = std::make_unique<GroupActivity>(config.train.dormant_window,
+                                              parts_.assembly->optimizer.get(), first_step_);
   rungs_ = std::make_unique<Rungs>(parts_.config, parts_.assembly, step_.get(),
                                    !parts_.datasets->buffers.empty());
   const std::optional<Directive>& in_force = parts_.agreement->in_force();
@@ -89,6 +91,7 @@ absl::Status Trainer::ApplyDirective(const Directive& directive, int64_t step) {
     if (!status.ok() && !absl::IsNotFound(status)) return Annotate(status, "roll-back");
     if (!status.ok()) error = std::string(status.message());
     ++report_.rollbacks;
+    activity_->Restart(step);
   }
   ++report_.directives_applied;
   if (!error.empty()) LogWarn(absl::StrCat("breaker: ", error));
@@ -142,6 +145,9 @@ absl::Status Trainer::RunStep(int64_t step) {
   report_.flops += outcome.flops;
   if (report_.losses.size() < kMostLosses) report_.losses.push_back(outcome.loss.value_or(0.0));
   reporter_.OnStep(step, outcome, seconds, counters_, saved_, Found());
+  // All ranks change the same groups.
+  const std::optional<telemetry::GroupActivity> activity = activity_->After(step);
+  if (activity && parts_.group->rank() == 0) parts_.publisher->Send(*activity);
   parts_.board->SetProgress(state_.step, parts_.agreement->version(), NewestCheckpoint());
   SLUICE_ASSIGN_OR_RETURN(stop_, steering_.Obey(outcome.control));
   stop_ = stop_ || step == parts_.config->stop_after;
@@ -176,7 +182,7 @@ absl::Status Trainer::Checkpoint(int64_t step) {
   state_.decision_position = static_cast<uint64_t>(step) + (state_.agreed_next ? 1 : 0);
   state_.head_entropies = step_->footprint().entropies();
   state_.image_scores = step_->image_gate().cache().All();
-  const AdamW& optimizer = *parts_.assembly->optimizer;
+  const Optimizer& optimizer = *parts_.assembly->optimizer;
   for (size_t g = 0; g < optimizer.groups().size(); ++g) {
     state_.group_steps[optimizer.groups()[g].name] = parts_.assembly->optimizer->group_steps()[g];
   }

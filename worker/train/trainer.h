@@ -10,6 +10,7 @@
 #include "worker/dist/process_group.h"
 #include "worker/service/command_board.h"
 #include "worker/telemetry/publisher.h"
+#include "worker/train/group_activity.h"
 #include "worker/train/report.h"
 #include "worker/train/run_checks.h"
 #include "worker/train/rungs.h"
@@ -65,6 +66,7 @@ class Trainer {
   StepReporter reporter_;
   RunChecks checks_;
   std::unique_ptr<Rungs> rungs_;
+  std::unique_ptr<GroupActivity> activity_;
   TrainReport report_;
   std::vector<double> step_seconds_;
   std::vector<LedgerEntry> ledger_;

@@ -67,12 +67,16 @@ TEST(CtlFormat, RunsShowTheLastGate) {
 TEST(CtlFormat, ARunInFull) {
   v1::RunState state = StateOf("a");
   state.mutable_directive()->set_reason("two\nlines");
+  v1::GroupScale* scale = state.mutable_directive()->add_group_scales();
+  scale->set_group("blocks.3.mlp");
+  scale->set_scale(2.5);
   const std::string text = RunText(state);
   for (const char* line :
        {"run             a\n", "state           live\n", "ranks           2 live, 0 lost, of 2\n",
         "loss            1.5000\n", "accuracy dense  -\n", "accuracy gated  0.6250\n",
         "images/s        812.3\n", "compute saved   0.680\n",
         "directive       version 7, based on step 20\n", "reason          two lines\n",
+        "dormant group   blocks.3.mlp, scale 2.50\n",
         "\n"
         "LAYER  THRESHOLD  TARGET RATE  ACTIVATION RATE  ENTROPY EMA  ENTROPY  STDDEV  TOKENS OPEN"
         "  TOKENS CLOSED\n"

@@ -51,6 +51,42 @@ TEST(EventFromProto, KindKeyAndStepMakeItIdempotent) {
   expect("ended", "rank 3", 23);
 }
 
+TEST(EventFromProto, CountsOfGroupsLieInTheirWindow) {
+  v1::WorkerMessage message;
+  v1::GroupActivity* activity = message.mutable_group_activity();
+  activity->set_first_step(11);
+  activity->set_last_step(20);
+  v1::GroupCount* count = activity->add_groups();
+  count->set_group("blocks.3.mlp");
+  count->set_active_steps(10);
+  const auto event = EventFromProto(message);
+  ASSERT_TRUE(event.ok()) << event.status();
+  EXPECT_EQ(event->kind, "groups");
+  EXPECT_EQ(event->step, 20u);
+  ASSERT_TRUE(event->activity.has_value());
+  EXPECT_EQ(event->activity->first_step, 11u);
+  EXPECT_EQ(event->activity->last_step, 20u);
+  ASSERT_EQ(event->activity->groups.size(), 1u);
+  EXPECT_EQ(event->activity->groups[0].group, "blocks.3.mlp");
+  EXPECT_EQ(event->activity->groups[0].active_steps, 10u);
+  const auto refused = [&message](const std::string& field) {
+    const absl::Status status = EventFromProto(message).status();
+    EXPECT_EQ(ReasonOf(status), RefusalReason::kOutOfRange) << status;
+    EXPECT_THAT(std::string(status.message()), HasSubstr(field));
+  };
+  count->set_active_steps(11);
+  refused("group_activity.groups[0].active_steps");
+  count->set_active_steps(1);
+  activity->set_last_step(10);
+  refused("group_activity.last_step");
+  activity->set_last_step(20);
+  count->set_group("a b");
+  EXPECT_FALSE(EventFromProto(message).ok());
+  count->set_group("a");
+  for (int i = 0; i < 16384; ++i) *activity->add_groups() = activity->groups(0);
+  refused("number of group_activity.groups");
+}
+
 TEST(EventFromProto, AProbeIsJudgedByItsBaselineAndKeptAsItIs) {
   v1::WorkerMessage message = Probe(1.5, 1.2);
   message.mutable_probe_result()->set_difference_standard_error(0.06);

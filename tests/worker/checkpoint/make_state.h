@@ -45,6 +45,7 @@ inline TrainState MakeState() {
   state.decision_position = 121;
   state.temperatures = {{"1", 1.0 / 3.0}, {"3", 2.5}};
   state.image_scores = {{3, 0.1, 0}, {UINT64_MAX, 2.0 / 3.0, 7}};
+  state.uncertainty = {{"1", {0.7, 1.0 / 3.0}}, {"3", {0.5, 0.0}}};
   state.head_entropies = {0.1, 1.0 / 3.0};
   state.healthy_step = 100;
   state.probes_calm = true;
@@ -62,6 +63,7 @@ inline void ExpectSameButCounters(const TrainState& actual, const TrainState& ex
   EXPECT_EQ(actual.fingerprint, expected.fingerprint);
   EXPECT_EQ(actual.train_seconds, expected.train_seconds);
   EXPECT_EQ(actual.temperatures, expected.temperatures);
+  EXPECT_EQ(actual.uncertainty, expected.uncertainty);
   EXPECT_EQ(actual.head_entropies, expected.head_entropies);
   EXPECT_EQ(actual.healthy_step, expected.healthy_step);
   EXPECT_EQ(actual.probes_calm, expected.probes_calm);

@@ -97,6 +97,11 @@ TEST(WireTest, EventsKeepEveryField) {
           message);
   EXPECT_EQ(message.directive_refused().ShortDebugString(),
             "version: 1 reason: REFUSAL_REASON_STALE detail: \"d\"");
+  SetBody(Event(GroupActivity{.first_step = 1, .last_step = 9, .groups = {{"a", 0}, {"b", 4}}}),
+          message);
+  EXPECT_EQ(message.group_activity().ShortDebugString(),
+            "first_step: 1 last_step: 9 groups { group: \"a\" } groups { group: \"b\" "
+            "active_steps: 4 }");
   SetBody(Event(RunEnded{.step = 1, .error = "e"}), message);
   EXPECT_EQ(message.run_ended().ShortDebugString(), "step: 1 error: \"e\"");
 }

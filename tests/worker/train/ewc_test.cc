@@ -33,7 +33,7 @@ class EwcTest : public ::testing::Test {
 
   TemporaryFolder folder_;
   std::unique_ptr<GatedModel> model_;
-  std::unique_ptr<AdamW> optimizer_;
+  std::unique_ptr<Optimizer> optimizer_;
 };
 
 // The Fisher information by LibTorch's autograd alone, image by image.

@@ -5,8 +5,8 @@
 
 #include "tests/worker/model/small_vit.h"
 #include "tests/worker/train/pattern_dataset.h"
-#include "worker/train/adamw.h"
 #include "worker/train/gated_model.h"
+#include "worker/train/optimizer.h"
 #include "worker/train/setup.h"
 
 namespace sluice::train::testing {

@@ -196,12 +196,12 @@ class StepRank {
   }
   GatedModel& model() { return *model_; }
   TrainStep& step() { return *step_; }
-  AdamW& optimizer() { return *optimizer_; }
+  Optimizer& optimizer() { return *optimizer_; }
   const Counters& counters() const { return counters_; }
 
  private:
   std::unique_ptr<GatedModel> model_;
-  std::unique_ptr<AdamW> optimizer_;
+  std::unique_ptr<Optimizer> optimizer_;
   std::optional<dist::DirectiveAgreement> agreement_;
   std::unique_ptr<data::Loader> loader_;
   std::unique_ptr<TrainStep> step_;

@@ -1,23 +1,24 @@
-#include "worker/train/adamw.h"
+#include "worker/train/optimizer.h"
 
 #include <cmath>
 
 #include "common/status.h"
-#include "kernels/adamw.h"
 #include "worker/parallel.h"
 
 namespace sluice::train {
 namespace {
 
+// The part of a tensor that a slice is, as a view.
+torch::Tensor View(const torch::Tensor& x, const GroupSlice& s) {
+  return x.view(-1).as_strided({s.rows, s.columns}, {s.stride, 1}, x.storage_offset() + s.offset);
+}
+
 // The update on a device without a kernel of ours, by LibTorch's operators on strided views.
 void UpdateByOperators(const kernels::AdamWCoefficients& c, const GroupSlice& s,
                        const torch::Tensor& p, const torch::Tensor& g, const torch::Tensor& m,
                        const torch::Tensor& v) {
-  const auto view = [&](const torch::Tensor& x) {
-    return x.view(-1).as_strided({s.rows, s.columns}, {s.stride, 1}, x.storage_offset() + s.offset);
-  };
-  const torch::Tensor gradient = view(g) * c.grad_scale;
-  torch::Tensor pv = view(p), mv = view(m), vv = view(v);
+  const torch::Tensor gradient = View(g, s) * c.grad_scale;
+  torch::Tensor pv = View(p, s), mv = View(m, s), vv = View(v, s);
   mv.mul_(c.beta1).add_(gradient, 1.0 - c.beta1);
   vv.mul_(c.beta2).addcmul_(gradient, gradient, 1.0 - c.beta2);
   pv.mul_(1.0 - c.lr * c.weight_decay);
@@ -35,8 +36,13 @@ void UpdateOnCpu(const kernels::AdamWCoefficients& c, const GroupSlice& s, const
 
 }  // namespace
 
-AdamW::AdamW(std::vector<torch::Tensor> parameters, std::vector<ParameterShape> shapes,
-             std::vector<ParameterGroup> groups, const AdamWOptions& options)
+UpdateRule ParseUpdateRule(const std::string& name) {
+  SLUICE_CHECK(name == "adamw" || name == "sgd");
+  return name == "sgd" ? UpdateRule::kSgd : UpdateRule::kAdamW;
+}
+
+Optimizer::Optimizer(std::vector<torch::Tensor> parameters, std::vector<ParameterShape> shapes,
+                     std::vector<ParameterGroup> groups, const OptimizerOptions& options)
     : parameters_(std::move(parameters)),
       shapes_(std::move(shapes)),
       groups_(std::move(groups)),
@@ -47,7 +53,7 @@ AdamW::AdamW(std::vector<torch::Tensor> parameters, std::vector<ParameterShape> 
   for (const torch::Tensor& p : parameters_) {
     SLUICE_CHECK(p.is_contiguous());
     first_.push_back(torch::zeros_like(p));
-    second_.push_back(torch::zeros_like(p));
+    if (options_.rule == UpdateRule::kAdamW) second_.push_back(torch::zeros_like(p));
   }
   for (const ParameterGroup& group : groups_) {
     for (const GroupSlice& slice : group.slices)
@@ -55,7 +61,7 @@ AdamW::AdamW(std::vector<torch::Tensor> parameters, std::vector<ParameterShape> 
   }
 }
 
-double AdamW::ImageGradientNorm(double image_scale) const {
+double Optimizer::ImageGradientNorm(double image_scale) const {
   // One sum of squares per parameter, read together: a single wait on a GPU.
   std::vector<torch::Tensor> squares;
   for (size_t i = 0; i < parameters_.size(); ++i) {
@@ -67,7 +73,7 @@ double AdamW::ImageGradientNorm(double image_scale) const {
                          : image_scale * at::linalg_vector_norm(at::stack(squares)).item<double>();
 }
 
-void AdamW::StepGroup(size_t index, const StepScales& scales) {
+void Optimizer::StepGroup(size_t index, const StepScales& scales) {
   const ParameterGroup& group = groups_[index];
   const bool images = group.loss == LossKind::kImages;
   const auto t = static_cast<double>(++group_steps_[index]);
@@ -80,7 +86,12 @@ void AdamW::StepGroup(size_t index, const StepScales& scales) {
   c.correction2 = 1.0 - std::pow(options_.beta2, t);
   c.grad_scale = images ? scales.image_scale : scales.token_scale;
   const auto dormant = scales.update_scales.find(group.name);
-  c.update_scale = dormant == scales.update_scales.end() ? 1.0 : dormant->second;
+  const double scale = dormant == scales.update_scales.end() ? 1.0 : dormant->second;
+  (options_.scales_gradient ? c.grad_scale : c.update_scale) *= scale;
+  options_.rule == UpdateRule::kAdamW ? StepAdamW(group, c) : StepSgd(group, c);
+}
+
+void Optimizer::StepAdamW(const ParameterGroup& group, kernels::AdamWCoefficients c) {
   for (const GroupSlice& slice : group.slices) {
     const torch::Tensor& p = parameters_[slice.parameter];
     c.weight_decay = IsDecayed(shapes_[slice.parameter]) ? options_.weight_decay : 0.0;
@@ -92,7 +103,18 @@ void AdamW::StepGroup(size_t index, const StepScales& scales) {
   }
 }
 
-void AdamW::Step(const StepScales& scales) {
+void Optimizer::StepSgd(const ParameterGroup& group, const kernels::AdamWCoefficients& c) {
+  for (const GroupSlice& slice : group.slices) {
+    torch::Tensor p = View(parameters_[slice.parameter], slice);
+    torch::Tensor m = View(first_[slice.parameter], slice);
+    const torch::Tensor g = View(parameters_[slice.parameter].grad().contiguous(), slice);
+    m.mul_(options_.momentum).add_(g, c.grad_scale);
+    if (IsDecayed(shapes_[slice.parameter])) p.mul_(1.0 - c.lr * options_.weight_decay);
+    p.add_(m, -c.update_scale * c.lr);
+  }
+}
+
+void Optimizer::Step(const StepScales& scales) {
   const torch::NoGradGuard no_graph;
   SLUICE_CHECK(scales.may_change.empty() || scales.may_change.size() == groups_.size());
   ParallelFor(0, static_cast<int64_t>(groups_.size()), 1, [&](int64_t begin, int64_t end) {
@@ -104,7 +126,7 @@ void AdamW::Step(const StepScales& scales) {
   });
 }
 
-void AdamW::ZeroGradients() {
+void Optimizer::ZeroGradients() {
   for (torch::Tensor& p : parameters_) {
     if (p.grad().defined()) p.mutable_grad().zero_();
   }

@@ -1,7 +1,8 @@
-#include "worker/train/adamw.h"
+#include "worker/train/optimizer.h"
 
 #include <gtest/gtest.h>
 #include <torch/optim/adamw.h>
+#include <torch/optim/sgd.h>
 
 #include <cmath>
 #include <limits>
@@ -18,7 +19,7 @@ constexpr double kImageScale = 0.25;
 constexpr double kTokenScale = 0.125;
 
 // Gives every parameter a gradient of its own for `step`.
-void SetGradients(const AdamW& optimizer, int step) {
+void SetGradients(const Optimizer& optimizer, int step) {
   torch::manual_seed(100 + step);
   for (torch::Tensor p : optimizer.parameters())
     p.mutable_grad() = torch::randn(p.sizes(), p.options().requires_grad(false));
@@ -31,7 +32,7 @@ struct Reference {
 
 // LibTorch's own AdamW on copies, with a group of decayed parameters, one of others and one of the
 // uncertainty head's.
-Reference MakeReference(const AdamW& ours, double weight_decay) {
+Reference MakeReference(const Optimizer& ours, double weight_decay) {
   Reference reference;
   std::vector<std::vector<torch::Tensor>> sets(4);
   for (size_t i = 0; i < ours.parameters().size(); ++i) {
@@ -53,7 +54,7 @@ Reference MakeReference(const AdamW& ours, double weight_decay) {
   return reference;
 }
 
-void StepReference(Reference& reference, const AdamW& ours, double lr, double head_lr) {
+void StepReference(Reference& reference, const Optimizer& ours, double lr, double head_lr) {
   for (size_t i = 0; i < reference.parameters.size(); ++i) {
     const bool head = ours.shapes()[i].name.rfind("gate.", 0) == 0;
     reference.parameters[i].mutable_grad() =
@@ -83,17 +84,17 @@ void CheckAgainstReference(torch::ScalarType type, double tolerance) {
   }
 }
 
-TEST(AdamWTest, SixStepsEqualLibTorchsAdamWInFloat64) {
+TEST(AdamWRule, SixStepsEqualLibTorchsAdamWInFloat64) {
   CheckAgainstReference(torch::kDouble, 1e-12);
 }
 
-TEST(AdamWTest, SixStepsEqualLibTorchsAdamWInFloat32) {
+TEST(AdamWRule, SixStepsEqualLibTorchsAdamWInFloat32) {
   CheckAgainstReference(torch::kFloat, 1e-5);
 }
 
 // Clones of everything that a step may change.
 struct Snapshot {
-  explicit Snapshot(AdamW& optimizer) : steps(optimizer.group_steps()) {
+  explicit Snapshot(Optimizer& optimizer) : steps(optimizer.group_steps()) {
     for (size_t i = 0; i < optimizer.parameters().size(); ++i) {
       tensors.push_back(optimizer.parameters()[i].detach().clone());
       tensors.push_back(optimizer.first_moments()[i].clone());
@@ -104,7 +105,7 @@ struct Snapshot {
   std::vector<int64_t> steps;
 };
 
-TEST(AdamWTest, AGroupWithoutGradientKeepsItsStateAndOthersGoOn) {
+TEST(OptimizerTest, AGroupWithoutGradientKeepsItsStateAndOthersGoOn) {
   const auto model = MakeModel(SmallGate(Mode::kCompact, 0.0, true), torch::kFloat);
   const auto optimizer = MakeOptimizer(*model, {0.9, 0.999, 1e-8, 0.1});
   SetGradients(*optimizer, 1);
@@ -130,7 +131,7 @@ TEST(AdamWTest, AGroupWithoutGradientKeepsItsStateAndOthersGoOn) {
     EXPECT_EQ(after.steps[g], rests(optimizer->groups()[g].name) ? 1 : 2);
 }
 
-TEST(AdamWTest, AScaledGroupMovesFurtherWithTheSameMomentsAndDecay) {
+TEST(OptimizerTest, AScaledGroupMovesFurtherWithTheSameMomentsAndDecay) {
   const std::string group = "blocks.1.attn.head.1";
   const auto run = [&](double scale) {
     const auto model = MakeModel(SmallGate(Mode::kCompact, 0.0, false), torch::kDouble);
@@ -151,7 +152,7 @@ TEST(AdamWTest, AScaledGroupMovesFurtherWithTheSameMomentsAndDecay) {
   }
 }
 
-TEST(AdamWTest, OnlyTheValuesOfTheScaledHeadDiffer) {
+TEST(OptimizerTest, OnlyTheValuesOfTheScaledHeadDiffer) {
   const auto run = [](double scale) {
     const auto model = MakeModel(SmallGate(Mode::kCompact, 0.0, false), torch::kDouble);
     const auto optimizer = MakeOptimizer(*model);
@@ -174,7 +175,7 @@ TEST(AdamWTest, OnlyTheValuesOfTheScaledHeadDiffer) {
   }
 }
 
-TEST(AdamWTest, TheNormIsOfTheImagesGroupsOnly) {
+TEST(OptimizerTest, TheNormIsOfTheImagesGroupsOnly) {
   const auto model = MakeModel(SmallGate(Mode::kCompact, 0.0, true), torch::kDouble);
   const auto optimizer = MakeOptimizer(*model);
   EXPECT_EQ(optimizer->ImageGradientNorm(1.0), 0.0);
@@ -190,7 +191,7 @@ TEST(AdamWTest, TheNormIsOfTheImagesGroupsOnly) {
   EXPECT_TRUE(std::isnan(optimizer->ImageGradientNorm(0.5)));
 }
 
-TEST(AdamWTest, ZeroingKeepsTheGradientsMemory) {
+TEST(OptimizerTest, ZeroingKeepsTheGradientsMemory) {
   const auto model = MakeModel(SmallGate(Mode::kCompact, 0.0, false), torch::kFloat);
   const auto optimizer = MakeOptimizer(*model);
   optimizer->ZeroGradients();  // Nothing to do yet.
@@ -203,7 +204,7 @@ TEST(AdamWTest, ZeroingKeepsTheGradientsMemory) {
 }
 
 // A group that rests although it has a gradient: its values, moments and step count stay.
-TEST(AdamWTest, AGroupThatMayNotChangeRests) {
+TEST(OptimizerTest, AGroupThatMayNotChangeRests) {
   const auto model = MakeModel(SmallGate(Mode::kDense, 0.0, false), torch::kDouble);
   const auto optimizer = MakeOptimizer(*model);
   for (const torch::Tensor& p : optimizer->parameters())
@@ -226,6 +227,87 @@ TEST(AdamWTest, AGroupThatMayNotChangeRests) {
       EXPECT_EQ(optimizer->first_moments()[i].abs().sum().item<double>() == 0.0, g == mlp);
     }
   }
+}
+
+OptimizerOptions Sgd(double decay, bool scales_gradient = false) {
+  OptimizerOptions options;
+  options.rule = UpdateRule::kSgd;
+  options.weight_decay = decay;
+  options.scales_gradient = scales_gradient;
+  return options;
+}
+
+TEST(SgdRule, SixStepsEqualLibTorchsSgdWithTheDecayApart) {
+  const auto model = MakeModel(SmallGate(Mode::kCompact, 0.0, false), torch::kDouble);
+  const auto ours = MakeOptimizer(*model, Sgd(0.1));
+  EXPECT_TRUE(ours->second_moments().empty());
+  std::vector<torch::Tensor> copies;
+  for (const torch::Tensor& p : ours->parameters())
+    copies.push_back(p.detach().clone().set_requires_grad(true));
+  torch::optim::SGD reference(copies, torch::optim::SGDOptions(0.05).momentum(0.9));
+  for (int step = 1; step <= 6; ++step) {
+    SetGradients(*ours, step);
+    for (size_t i = 0; i < copies.size(); ++i) {
+      const torch::NoGradGuard no_graph;
+      copies[i].mutable_grad() = ours->parameters()[i].grad() * kImageScale;
+      if (IsDecayed(ours->shapes()[i])) copies[i].mul_(1.0 - 0.05 * 0.1);
+    }
+    reference.step();
+    ours->Step({0.05, 0.05, kImageScale, kTokenScale, {}, {}});
+  }
+  for (size_t i = 0; i < copies.size(); ++i) {
+    EXPECT_LE((ours->parameters()[i] - copies[i]).abs().max().item<double>(), 1e-12)
+        << ours->shapes()[i].name;
+  }
+}
+
+// One parameter's change over two steps with gradients g1 and g2, by hand.
+struct TwoSteps {
+  torch::Tensor start, g1, g2, end;
+};
+
+TwoSteps StepTwice(const OptimizerOptions& options, double scale) {
+  const auto model = MakeModel(SmallGate(Mode::kCompact, 0.0, false), torch::kDouble);
+  const auto optimizer = MakeOptimizer(*model, options);
+  size_t i = 0;
+  while (optimizer->shapes()[i].name != "blocks.1.mlp.fc1.weight") ++i;
+  const torch::Tensor p = optimizer->parameters()[i];
+  TwoSteps result;
+  result.start = p.detach().clone();
+  for (torch::Tensor* g : {&result.g1, &result.g2}) {
+    SetGradients(*optimizer, g == &result.g1 ? 1 : 2);
+    *g = p.grad().clone();
+    optimizer->Step({0.01, 0.01, 1.0, 1.0, {{"blocks.1.mlp", scale}}, {}});
+  }
+  result.end = p.detach().clone();
+  return result;
+}
+
+void ExpectNear(const torch::Tensor& found, const torch::Tensor& expected, double tolerance) {
+  EXPECT_LE((found - expected).abs().max().item<double>(), tolerance);
+}
+
+TEST(DormantScale, OfTheUpdateIsThatFactorUnderBothRules) {
+  OptimizerOptions adamw;
+  adamw.weight_decay = 0.0;
+  for (const OptimizerOptions& options : {adamw, Sgd(0.0)}) {
+    const TwoSteps once = StepTwice(options, 1.0), scaled = StepTwice(options, 3.0);
+    ExpectNear(scaled.end - scaled.start, 3 * (once.end - once.start), 1e-12);
+  }
+  const TwoSteps sgd = StepTwice(Sgd(0.0), 3.0);
+  ExpectNear(sgd.end, sgd.start - 3 * 0.01 * (sgd.g1 + (0.9 * sgd.g1 + sgd.g2)), 1e-12);
+}
+
+TEST(DormantScale, OfTheGradientIsDividedAwayByAdamWAlone) {
+  const TwoSteps sgd = StepTwice(Sgd(0.0, true), 3.0);
+  ExpectNear(sgd.end, sgd.start - 0.01 * (3 * sgd.g1 + (0.9 * 3 * sgd.g1 + 3 * sgd.g2)), 1e-12);
+  OptimizerOptions adamw;
+  adamw.weight_decay = 0.0;
+  adamw.epsilon = 1e-16;
+  const TwoSteps once = StepTwice(adamw, 1.0);
+  adamw.scales_gradient = true;
+  const TwoSteps scaled = StepTwice(adamw, 3.0);
+  ExpectNear(scaled.end, once.end, 1e-9);
 }
 
 }  // namespace

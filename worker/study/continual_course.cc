@@ -1,0 +1,63 @@
+#include "worker/study/continual_course.h"
+
+#include <chrono>
+#include <nlohmann/json.hpp>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "common/file.h"
+#include "common/status.h"
+#include "worker/launch/child_process.h"
+
+namespace sluice::study {
+namespace {
+
+constexpr std::chrono::minutes kLongestHelper{10};
+
+absl::Status RunToEnd(const launch::ChildOptions& child, const std::string& what) {
+  SLUICE_ASSIGN_OR_RETURN(launch::ChildProcess process, launch::ChildProcess::Start(child));
+  SLUICE_ASSIGN_OR_RETURN(const launch::ExitStatus exit, process.Wait(kLongestHelper));
+  if (exit.ok()) return absl::OkStatus();
+  return absl::AbortedError(absl::StrCat(what, " ", exit.ToString(), "; see ", child.stderr_file));
+}
+
+}  // namespace
+
+absl::Status Remember(const Course& course, const std::string& domain, int64_t seed) {
+  if (!course.remembers()) return absl::OkStatus();
+  launch::ChildOptions child;
+  SLUICE_ASSIGN_OR_RETURN(child.program, launch::SiblingProgram("sluice-worker"));
+  const Strategy& s = course.strategy;
+  child.arguments = {"register",
+                     absl::StrCat("--model.init=", course.checkpoint),
+                     absl::StrCat("--name=", domain),
+                     absl::StrCat("--output=", course.memory),
+                     absl::StrCat("--buffer_images=", s.buffer_images),
+                     absl::StrCat("--probe_images=", s.probe_images),
+                     absl::StrCat("--fisher_images=", s.fisher_images),
+                     absl::StrCat("--train.seed=", seed)};
+  child.stderr_file = course.folder + ".register.log";
+  return RunToEnd(child, "register for " + s.name);
+}
+
+absl::StatusOr<std::vector<train::DomainAccuracy>> Route(const Course& course,
+                                                         const std::vector<std::string>& domains) {
+  const std::vector<std::string> others(course.experts.begin() + 1, course.experts.end());
+  const std::string report = course.folder + ".routed.json";
+  launch::ChildOptions child;
+  SLUICE_ASSIGN_OR_RETURN(child.program, launch::SiblingProgram("sluice-worker"));
+  child.arguments = {"eval", absl::StrCat("--model.init=", course.experts.front()),
+                     absl::StrCat("--experts=", absl::StrJoin(others, ",")),
+                     absl::StrCat("--eval.domains=", absl::StrJoin(domains, ",")),
+                     absl::StrCat("--json=", report)};
+  child.stderr_file = course.folder + ".routed.log";
+  SLUICE_RETURN_IF_ERROR(RunToEnd(child, "routed evaluation of " + course.strategy.name));
+  SLUICE_ASSIGN_OR_RETURN(const std::string text, ReadFile(report));
+  const auto parsed = nlohmann::json::parse(text, nullptr, false);
+  std::vector<train::DomainAccuracy> row;
+  for (const auto& domain : parsed.value("domains", nlohmann::json::array()))
+    row.push_back({domain.at("domain").get<std::string>(), domain.at("accuracy").get<double>()});
+  return row;
+}
+
+}  // namespace sluice::study
