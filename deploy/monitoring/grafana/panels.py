@@ -73,7 +73,7 @@ def heatmap(title, description, expr):
     options = {
         "calculate": False,
         "color": {"mode": "scheme", "scheme": "Viridis", "steps": 64},
-        "yAxis": {"unit": "percentunit", "axisPlacement": "left"},
+        "yAxis": {"unit": "short", "decimals": 2, "axisPlacement": "left"},
         "cellGap": 0,
         "tooltip": {"mode": "single", "yHistogram": False},
         "legend": {"show": True},

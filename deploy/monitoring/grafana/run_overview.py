@@ -31,7 +31,7 @@ def now():
     return [
         row("Now"),
         (4, [
-            (3, stat("Step", "Newest step that every rank has reached.", f"sluice_step{{{RUN}}}")),
+            (3, stat("Step", "Newest step that every rank has reached.", f"sluice_step{{{RUN}}}", "locale")),
             (3, stat("Steps per second", "Mean of five minutes.", f"run:sluice_steps:rate5m{{{RUN}}}", graph=True, decimals=2)),
             (3, stat("Images per second", "Of all ranks.", f"sluice_images_per_second{{{RUN}}}", graph=True, decimals=1)),
             (3, stat("Loss", "Of the newest step's open images.", f"sluice_loss{{{RUN}}}", graph=True, decimals=3)),
@@ -53,7 +53,7 @@ def now():
                      f"run:sluice_tokens_open:ratio_rate5m{{{RUN}}}", "percentunit", graph=True, decimals=1)),
             (3, stat("Skipped images", "Kept out of the loss, mean of five minutes.",
                      f"run:sluice_images_skipped:ratio_rate5m{{{RUN}}}", "percentunit", graph=True, decimals=1)),
-            (3, stat("Directive", "Version in force.", f"sluice_directive_version{{{RUN}}}")),
+            (3, stat("Directive", "Version in force.", f"sluice_directive_version{{{RUN}}}", "none")),
             (3, stat("Largest gradient scale", "1: no group is scaled; above 4 is an alert.",
                      f"sluice_max_gradient_scale{{{RUN}}}", decimals=2, thresholds=steps((None, GOOD), (2, WARN), (4, BAD)))),
             (3, stat("Dormant groups", "Parameter groups whose updates are scaled up.", f"sluice_dormant_groups{{{RUN}}}")),
@@ -126,7 +126,8 @@ def cost():
         ]),
         row("Steering and alerts"),
         (7, [
-            (6, series("Directive in force", "Version.", [(f"sluice_directive_version{{{RUN}}}", "version")], stepped=True, decimals=0)),
+            (6, series("Directive in force", "Version.", [(f"sluice_directive_version{{{RUN}}}", "version")], stepped=True,
+                       decimals=0)),
             (6, series("Dormant groups", "How many, and the largest scale of their updates.",
                        [(f"sluice_dormant_groups{{{RUN}}}", "groups"), (f"sluice_max_gradient_scale{{{RUN}}}", "largest scale")])),
             (12, timeline("Alerts at the sidecar", "Before Prometheus' patience; runbook: deploy/README.md.",

@@ -30,7 +30,7 @@ def now():
 
 def runs():
     columns = [
-        (f"sluice_step{{{RUNS}}}", "Step", None),
+        (f"sluice_step{{{RUNS}}}", "Step", "locale"),
         (f"run:sluice_steps:rate5m{{{RUNS}}}", "Steps/s", None),
         (f"sluice_images_per_second{{{RUNS}}}", "Images/s", None),
         (f"sluice_loss{{{RUNS}}}", "Loss", None),
