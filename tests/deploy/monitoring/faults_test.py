@@ -114,9 +114,16 @@ class FaultsTest(unittest.TestCase):
         run.wait()
         self.arrived("SluiceRetentionBurnsSlowly", probe="waning")
 
-    def a_group_is_scaled_far(self):
-        self.rank("scaled").greet(scales={"blocks.1.attn.head.0": 4.5}).steps(2).wait()
-        self.arrived("SluiceGradientScale", run="scaled")
+    def a_group_is_nearly_never_updated(self):
+        run = self.rank("dormant").greet().steps(100)
+        message = run.next()
+        activity = message.group_activity
+        activity.first_step, activity.last_step = 1, 100
+        activity.groups.add(group="blocks.1.attn.head.0", active_steps=1)
+        activity.groups.add(group="blocks.1.attn.head.1", active_steps=100)
+        run.up.put(message)
+        run.wait()
+        self.arrived("SluiceGradientScale", run="dormant")
 
     def a_run_does_not_apply_its_directive(self):
         run = self.rank("deaf").greet().steps(10).wait()
@@ -205,7 +212,18 @@ class FaultsTest(unittest.TestCase):
         self.prometheus.scrapes([])
         self.arrived("SluiceSidecarAbsent")
 
-    FAULTS = [too_few_tokens_open, scores_change, a_probe_gets_worse, a_probe_is_worse_now_and_then, a_group_is_scaled_far,
+    def amtool(self, *command):
+        return subprocess.run(["amtool", *command, f"--alertmanager.url=http://{self.alertmanager.address}"], check=True,
+                              stdout=subprocess.PIPE, text=True, timeout=60).stdout
+
+    def amtool_knows_them(self):
+        said = self.amtool("alert", "query")
+        for alert in ("SluiceActivationRate", "SluiceProbeDelta", "SluiceTelemetryLost", "SluiceSidecarDown"):
+            self.assertIn(alert, said)
+        self.amtool("silence", "add", "run=shut", "--duration=8h", "--comment=WHY")
+        peers.wait_for(lambda: "SluiceActivationRate" not in self.amtool("alert", "query", "run=shut"), "the silence is none")
+
+    FAULTS = [too_few_tokens_open, scores_change, a_probe_gets_worse, a_probe_is_worse_now_and_then, a_group_is_nearly_never_updated,
               a_run_does_not_apply_its_directive, a_loss_is_not_finite, one_of_two_ranks_says_nothing, a_message_is_malformed,
               a_ring_is_full, a_rank_is_killed, the_disk_is_full, a_sidecar_is_killed, a_rank_falls_silent]
 
@@ -217,10 +235,7 @@ class FaultsTest(unittest.TestCase):
                 fault(self)
                 print(f"{fault.__name__}: {time.monotonic() - started:.1f} s", flush=True)
         del silent
-        said = subprocess.run(["amtool", "alert", "query", f"--alertmanager.url=http://{self.alertmanager.address}"],
-                              check=True, stdout=subprocess.PIPE, text=True, timeout=60).stdout
-        for alert in ("SluiceActivationRate", "SluiceProbeDelta", "SluiceTelemetryLost", "SluiceSidecarDown"):
-            self.assertIn(alert, said)
+        self.amtool_knows_them()
         self.calm.over.set()
         self.calm.join(60)
         self.assertIsNone(self.calm.failure)

@@ -15,7 +15,7 @@ import yaml
 
 from shipped import MONITORING
 
-PATIENCE = 60.0  # Seconds; bounds that a busy machine keeps.
+PATIENCE = 120.0  # Seconds; bounds that a busy machine keeps.
 
 
 def wait_for(what, said, seconds=PATIENCE):

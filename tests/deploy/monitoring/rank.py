@@ -58,19 +58,13 @@ class Rank:
         except grpc.RpcError as error:
             self.failure = error
 
-    def greet(self, scales=None):
-        """scales: of parameter groups, in force at the worker already."""
+    def greet(self):
         message = self.message()
         hello = message.hello
         hello.instance, hello.world_size = "made-up", self.world
         hello.gates.add(layer=LAYER, scorer="head", policy="threshold", threshold=0.3)
-        if scales:
-            hello.in_force.run, hello.in_force.version, hello.in_force.breaker_action = self.run, 1, 1
-            hello.in_force.layers.add(layer=LAYER, threshold=0.3)
-            for group, scale in scales.items():
-                hello.in_force.group_scales.add(group=group, scale=scale)
         self.up.put(message)
-        if not self.greeted.wait(60):
+        if not self.greeted.wait(120):
             raise AssertionError(f"{self.run}: no answer to Hello: {self.failure}")
         return self
 
@@ -134,7 +128,7 @@ class Rank:
         self.up.put(message)
         return self
 
-    def wait(self, seconds=60):
+    def wait(self, seconds=120):
         """Until all is acknowledged."""
         deadline = time.monotonic() + seconds
         while self.acknowledged < self.seq:
@@ -142,14 +136,6 @@ class Rank:
                 raise AssertionError(f"{self.run}: acknowledged up to {self.acknowledged} of {self.seq}: {self.failure}")
             time.sleep(0.02)
         return self
-
-    def end(self):
-        """As a run that ends as planned."""
-        message = self.next()
-        message.run_ended.step = self.step
-        self.up.put(message)
-        self.wait()
-        self.up.put(None)
 
 
 def fill_numbers(snapshot):
