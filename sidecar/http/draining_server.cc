@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <ctime>
 #include <string>
+#include <utility>
 
 namespace sluice::sidecar {
 namespace {
@@ -66,7 +67,18 @@ class Connection final : public httplib::Stream {
   size_t end_ = 0;
 };
 
+// Of the connection that this thread answers.
+thread_local std::function<void(FileDescriptor)> next_owner;
+
 }  // namespace
+
+DrainingServer::DrainingServer() {
+  new_task_queue = [] { return new httplib::ThreadPool(kThreads); };
+}
+
+void DrainingServer::HandOver(std::function<void(FileDescriptor)> taker) {
+  next_owner = std::move(taker);
+}
 
 void DrainingServer::EndConnections() {
   absl::MutexLock lock(&mutex_);
@@ -81,22 +93,42 @@ bool DrainingServer::ending() const {
   return ending_;
 }
 
+bool DrainingServer::MayWait() const {
+  absl::MutexLock lock(&mutex_);
+  return !ending_ && sockets_.size() <= kKept;
+}
+
+bool DrainingServer::Forget(socket_t socket) {
+  absl::MutexLock lock(&mutex_);
+  sockets_.erase(socket);
+  return ending_;
+}
+
 bool DrainingServer::process_and_close_socket(socket_t socket) {
   {
     absl::MutexLock lock(&mutex_);
     sockets_.insert(socket);
   }
   Connection connection(socket, read_timeout_sec_, write_timeout_sec_);
+  next_owner = nullptr;
   bool good = true;
+  bool written = false;
+  bool first = true;
   for (size_t left = keep_alive_max_count_; good && left > 0; --left) {
+    const time_t patience = first || MayWait() ? keep_alive_timeout_sec_ : 0;
+    first = false;
     // Asked before the wait for a connection that came after EndConnections, and behind it.
-    if (ending() || !connection.AwaitRequest(keep_alive_timeout_sec_) || ending()) break;
+    if (ending() || !connection.AwaitRequest(patience) || ending()) break;
     bool closed = false;
-    good = process_request(connection, left == 1, closed, nullptr) && !closed;
+    written = process_request(connection, left == 1, closed, nullptr);
+    good = written && !closed;
+    if (next_owner != nullptr) break;
   }
-  {
-    absl::MutexLock lock(&mutex_);
-    sockets_.erase(socket);
+  const bool ended = Forget(socket);
+  const std::function<void(FileDescriptor)> taker = std::exchange(next_owner, nullptr);
+  if (taker != nullptr && written && !ended) {
+    taker(FileDescriptor(socket));
+    return true;
   }
   ::shutdown(socket, SHUT_RDWR);
   ::close(socket);

@@ -24,7 +24,8 @@ void Answer(httplib::Response& response, bool good) {
 
 }  // namespace
 
-HttpServer::HttpServer() : server_(std::make_unique<DrainingServer>()) {}
+HttpServer::HttpServer(const ViewSource& view)
+    : events_(NewestRuns(view)), server_(std::make_unique<DrainingServer>()) {}
 
 HttpServer::~HttpServer() { Stop(); }
 
@@ -33,10 +34,7 @@ void HttpServer::Route(HttpPages pages) {
                                                                 httplib::Response& response) {
     response.set_content(metrics(), "text/plain; version=0.0.4; charset=utf-8");
   });
-  server_->Get("/", [status = std::move(pages.status)](const httplib::Request&,
-                                                       httplib::Response& response) {
-    response.set_content(status(), "text/html; charset=utf-8");
-  });
+  RoutePage(pages.view, &events_, server_.get());
   server_->Get("/healthz", [healthy = std::move(pages.healthy)](const httplib::Request&,
                                                                 httplib::Response& response) {
     Answer(response, healthy());
@@ -49,7 +47,7 @@ void HttpServer::Route(HttpPages pages) {
 
 absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(const HostPort& address,
                                                               HttpPages pages) {
-  std::unique_ptr<HttpServer> server(new HttpServer());
+  std::unique_ptr<HttpServer> server(new HttpServer(pages.view));
   server->Route(std::move(pages));
   server->address_ = address;
   server->server_->set_socket_options(ReuseAddressOnly);
@@ -77,6 +75,7 @@ void HttpServer::Stop() {
   // Stop has no effect on a server whose thread has not come to listen yet.
   while (!server_->is_running()) std::this_thread::yield();
   server_->EndConnections();
+  events_.Stop();
   server_->stop();
   thread_.join();
 }

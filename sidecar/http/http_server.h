@@ -8,35 +8,38 @@
 
 #include "absl/status/statusor.h"
 #include "common/host_port.h"
+#include "sidecar/http/page_routes.h"
 
 namespace sluice::sidecar {
 
 class DrainingServer;
 
-// What the pages show; each is called on a thread of the server and must not block.
+// What is shown; each is called on a thread of the server and must not block.
 struct HttpPages {
   std::function<std::string()> metrics;
-  std::function<std::string()> status;
+  ViewSource view;
   std::function<bool()> healthy;
   std::function<bool()> ready;
 };
 
-// Serves /metrics, /healthz, /readyz and the status page /. Thread-safe.
+// Serves /metrics, /healthz, /readyz, the status page / and what it lives on (README.md).
+// Thread-safe.
 class HttpServer {
  public:
   // Listens when it returns. An error names the address and the system's reason.
   static absl::StatusOr<std::unique_ptr<HttpServer>> Start(const HostPort& address,
                                                            HttpPages pages);
   ~HttpServer();
-  // Answers under way are still sent; idle connections end at once.
+  // Answers under way are still sent; idle connections and those of events end at once.
   void Stop();
   // The address with the port that was chosen.
   const HostPort& address() const { return address_; }
 
  private:
-  HttpServer();
+  explicit HttpServer(const ViewSource& view);
   void Route(HttpPages pages);
 
+  EventFeed events_;
   std::unique_ptr<DrainingServer> server_;
   HostPort address_;
   std::thread thread_;

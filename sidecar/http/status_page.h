@@ -1,12 +1,12 @@
 #pragma once
 
-#include <string>
+#include <memory>
 
 #include "sidecar/engine/view.h"
 
 namespace sluice::sidecar {
 
-// The page `/`: all runs with their present numbers, as plain HTML without scripts. Pure.
-std::string StatusPage(const View& view);
+// What the status page is made of: the runs are shared, not copied.
+std::shared_ptr<const View> StatusPage(const View& view);
 
 }  // namespace sluice::sidecar

@@ -1,11 +1,11 @@
 #include "sidecar/runs/runs_service.h"
 
-#include <algorithm>
 #include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "common/status.h"
+#include "sidecar/runs/history.h"
 #include "sidecar/wire/check.h"
 #include "sidecar/wire/directive.h"
 #include "sidecar/wire/run_state.h"
@@ -14,7 +14,6 @@ namespace sluice::sidecar {
 namespace {
 
 constexpr size_t kMaxReason = 256;
-constexpr uint32_t kDefaultWindows = 1000;
 
 // absl's and gRPC's codes are the same numbers.
 grpc::Status ToGrpc(const absl::Status& status) {
@@ -65,16 +64,7 @@ grpc::ServerUnaryReactor* RunsService::GetHistory(grpc::CallbackServerContext* c
                                                   v1::GetHistoryResponse* response) {
   const auto run = hub_->Get()->Find(request->run());
   if (run == nullptr) return Finished(context, UnknownRun(request->run()));
-  const uint64_t last = request->last_step() == 0 ? UINT64_MAX : request->last_step();
-  const size_t limit = request->limit() == 0 ? kDefaultWindows : request->limit();
-  History chosen;
-  for (const auto& window : *run->history) {
-    if (window->last_step >= request->first_step() && window->first_step <= last) {
-      chosen.push_back(window);
-    }
-  }
-  const size_t skip = chosen.size() - std::min(chosen.size(), limit);
-  for (size_t i = skip; i < chosen.size(); ++i) WindowToProto(*chosen[i], response->add_windows());
+  HistoryToProto(*run, *request, response);
   return Finished(context, grpc::Status::OK);
 }
 

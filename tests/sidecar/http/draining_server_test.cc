@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 
 #include <chrono>
 #include <string>
@@ -30,10 +31,15 @@ class Draining : public ::testing::Test {
       finish_.WaitForNotificationWithTimeout(absl::Seconds(10));
       response.set_content("slow", "text/plain");
     });
+    server_.Get("/given", [this](const httplib::Request&, httplib::Response& response) {
+      response.set_content("head", "text/plain");
+      DrainingServer::HandOver([this](FileDescriptor socket) { given_ = std::move(socket); });
+    });
     address_ = "127.0.0.1:" + std::to_string(server_.bind_to_any_port("127.0.0.1"));
     thread_ = std::thread([this] { server_.listen_after_bind(); });
   }
   ~Draining() override {
+    if (!thread_.joinable()) return;
     server_.EndConnections();
     EXPECT_TRUE(WaitUntil([this] { return server_.is_running(); }));
     server_.stop();
@@ -43,6 +49,7 @@ class Draining : public ::testing::Test {
   std::string address_;
   absl::Notification begun_;
   absl::Notification finish_;
+  FileDescriptor given_;
   std::thread thread_;
 };
 
@@ -70,6 +77,21 @@ TEST_F(Draining, AnAnswerUnderWayIsStillSentAndIsTheLast) {
   server_.EndConnections();
   finish_.Notify();
   EXPECT_THAT(connection.ReadAnswer(), EndsWith("\r\n\r\nslow"));
+  EXPECT_TRUE(connection.WaitForEnd());
+}
+
+TEST_F(Draining, AConnectionThatIsHandedOverLivesOnWithoutTheServer) {
+  HttpConnection connection(address_);
+  EXPECT_THAT(connection.Get("/given"), EndsWith("\r\n\r\nhead"));
+  server_.EndConnections();
+  EXPECT_TRUE(WaitUntil([this] { return server_.is_running(); }));
+  server_.stop();
+  thread_.join();  // Nobody writes given_ any more.
+  ASSERT_TRUE(given_.is_open());
+  const std::string more = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ntail";
+  EXPECT_EQ(::send(given_.get(), more.data(), more.size(), 0), static_cast<ssize_t>(more.size()));
+  EXPECT_THAT(connection.ReadAnswer(), EndsWith("tail"));
+  given_.Close();
   EXPECT_TRUE(connection.WaitForEnd());
 }
 

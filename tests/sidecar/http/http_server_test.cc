@@ -5,13 +5,19 @@
 
 #include <atomic>
 #include <chrono>
+#include <memory>
+#include <vector>
 
+#include "sidecar/http/draining_server.h"
+#include "tests/common/wait_until.h"
+#include "tests/sidecar/http/event_reader.h"
 #include "tests/sidecar/testing/http_client.h"
 
 namespace sluice::sidecar {
 namespace {
 
 using ::testing::EndsWith;
+using testing::EventReader;
 using ::testing::HasSubstr;
 using testing::HttpConnection;
 using testing::HttpStatus;
@@ -20,9 +26,9 @@ class Http : public ::testing::Test {
  protected:
   Http()
       : server_(*HttpServer::Start(
-            {"127.0.0.1", 0}, {[] { return "metrics"; }, [] { return "page"; },
-                               [this] { return good_.load(); }, [this] { return good_.load(); }})) {
-  }
+            {"127.0.0.1", 0},
+            {[] { return "metrics"; }, [] { return std::make_shared<const View>(); },
+             [this] { return good_.load(); }, [this] { return good_.load(); }})) {}
 
   std::atomic<bool> good_{true};
   std::unique_ptr<HttpServer> server_;
@@ -47,9 +53,10 @@ TEST_F(Http, PagesAnswerWithTheirTypeAndState) {
 TEST_F(Http, RequestsInPiecesAndInARowAreAnsweredInOrder) {
   HttpConnection connection(address_);
   ASSERT_TRUE(connection.Send("GET /nowh"));
-  ASSERT_TRUE(connection.Send("ere HTTP/1.1\r\nHost: t\r\n\r\nGET / HTTP/1.1\r\nHost: t\r\n\r\n"));
+  ASSERT_TRUE(
+      connection.Send("ere HTTP/1.1\r\nHost: t\r\n\r\nGET /metrics HTTP/1.1\r\nHost: t\r\n\r\n"));
   EXPECT_THAT(connection.ReadAnswer(), HasSubstr("404"));
-  EXPECT_THAT(connection.ReadAnswer(), EndsWith("\r\n\r\npage"));
+  EXPECT_THAT(connection.ReadAnswer(), EndsWith("\r\n\r\nmetrics"));
 }
 
 TEST_F(Http, StopsAtOnceWhateverConnectionsAreOpen) {
@@ -63,6 +70,38 @@ TEST_F(Http, StopsAtOnceWhateverConnectionsAreOpen) {
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(4));
   EXPECT_TRUE(kept.WaitForEnd());
   EXPECT_EQ(HttpStatus(address_, "/metrics"), 0);
+}
+
+TEST_F(Http, StopsAtOnceThoughEventsAreWatched) {
+  EventReader reader(address_);
+  ASSERT_EQ(reader.Next(), R"({"runs":[]})");
+  const auto start = std::chrono::steady_clock::now();
+  server_->Stop();
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(4));
+  EXPECT_TRUE(reader.WaitForEnd());
+}
+
+TEST_F(Http, AsManyClientsOfEventsAsThereMayBeLeaveRoomForAScrape) {
+  std::vector<std::unique_ptr<EventReader>> readers;
+  for (size_t i = 0; i < EventFeedOptions{}.most_clients; ++i) {
+    readers.push_back(std::make_unique<EventReader>(address_));
+    ASSERT_EQ(readers.back()->Next(), R"({"runs":[]})") << i;
+  }
+  EXPECT_EQ(HttpStatus(address_, "/api/events"), 503);
+  EXPECT_EQ(HttpStatus(address_, "/metrics"), 200);
+  readers.pop_back();
+  EXPECT_TRUE(WaitUntil([this] { return !EventReader(address_).Next().empty(); }));
+}
+
+TEST_F(Http, ConnectionsThatAreKeptLeaveRoomForAScrape) {
+  const auto start = std::chrono::steady_clock::now();
+  std::vector<std::unique_ptr<HttpConnection>> kept;
+  for (size_t i = 0; i < 4 * DrainingServer::kThreads; ++i) {
+    kept.push_back(std::make_unique<HttpConnection>(address_));
+    ASSERT_THAT(kept.back()->Get("/metrics"), HasSubstr("200 OK")) << i;
+  }
+  // Were each to wait for a further request, every sixteenth would cost five seconds.
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(10));
 }
 
 TEST_F(Http, APortThatIsTakenIsAnErrorThatNamesIt) {
