@@ -11,6 +11,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/strip.h"
 #include "common/status.h"
+#include "worker/checkpoint/checksum.h"
 #include "worker/checkpoint/state_json.h"
 #include "worker/tensors/safetensors_writer.h"
 
@@ -127,12 +128,15 @@ absl::Status SaveCheckpoint(const std::string& path, const TrainState& state,
   if (!state.image_scores.empty())
     all.emplace_back(kImageScoresName, ImageScoresTensor(state.image_scores));
   std::vector<torch::Tensor> storage;
-  return tensors::WriteSafetensors(path, model::ToFileTensors(all, &storage),
-                                   {{"format", "pt"}, {kStateKey, StateToJson(state)}});
+  std::vector<tensors::NamedTensor> file_tensors = model::ToFileTensors(all, &storage);
+  std::map<std::string, std::string> metadata = {{"format", "pt"}, {kStateKey, StateToJson(state)}};
+  metadata[kChecksumKey] = ContentChecksum(file_tensors, metadata);
+  return tensors::WriteSafetensors(path, std::move(file_tensors), metadata);
 }
 
 absl::StatusOr<TrainState> LoadState(const tensors::SafetensorsFile& file,
                                      const std::string& path) {
+  SLUICE_RETURN_IF_ERROR(VerifyChecksum(file, path));
   const auto it = file.metadata().find(kStateKey);
   if (it == file.metadata().end()) {
     return absl::InvalidArgumentError(
@@ -159,19 +163,6 @@ absl::Status LoadTensors(const tensors::SafetensorsFile& file, const TrainTensor
           absl::StrCat("tensor '", name, "' has another shape or type than this run's"));
     }
     torch::Tensor(tensor).copy_(value);
-  }
-  return absl::OkStatus();
-}
-
-absl::Status PruneCheckpoints(const std::string& folder, int64_t keep, uint64_t also) {
-  std::vector<std::string> names = ListCheckpoints(folder);
-  const auto old = std::max<int64_t>(0, static_cast<int64_t>(names.size()) - keep);
-  names.resize(static_cast<size_t>(old));
-  std::erase(names, CheckpointName(also));
-  for (const std::string& name : names) {
-    std::error_code error;
-    std::filesystem::remove(std::filesystem::path(folder) / name, error);
-    if (error) return absl::ErrnoToStatus(error.value(), absl::StrCat("remove '", name, "'"));
   }
   return absl::OkStatus();
 }

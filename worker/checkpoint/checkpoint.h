@@ -31,6 +31,7 @@ struct TrainState {
   uint64_t decision_position = 0;  // Last step with an entry in the decision log, at most step + 1.
   uint64_t healthy_step = 0;       // Of the newest checkpoint while all was well; 0: there is none.
   bool probes_calm = false;        // No probe was above its limit at the last check.
+  std::map<uint64_t, double> accuracies;  // Of checkpoints that were evaluated, by step.
   std::map<std::string, double>
       temperatures;  // Of uncertainty heads, by gate layer, if calibrated.
   // What calibrated heads say of this domain's images, by gate layer: gate::UncertaintyMoments.
@@ -64,15 +65,11 @@ std::vector<std::string> ListCheckpoints(const std::string& folder);
 absl::Status SaveCheckpoint(const std::string& path, const TrainState& state,
                             const TrainTensors& tensors);
 
-// Reads the state of an open file. INVALID_ARGUMENT with path and key if it is not a checkpoint of
-// this format.
+// Reads the state of an open file, and the whole file for its checksum: DATA_LOSS with the path if
+// it is damaged. INVALID_ARGUMENT with path and key if it is not a checkpoint of this format.
 absl::StatusOr<TrainState> LoadState(const tensors::SafetensorsFile& file, const std::string& path);
 
 // Copies tensors of the same names into `tensors`; shapes must agree. The message names the tensor.
 absl::Status LoadTensors(const tensors::SafetensorsFile& file, const TrainTensors& tensors);
-
-// Removes all but the newest `keep` checkpoints of `folder`, and but the one of step `also` (0:
-// none).
-absl::Status PruneCheckpoints(const std::string& folder, int64_t keep, uint64_t also);
 
 }  // namespace sluice::checkpoint

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <type_traits>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "common/status.h"
 
@@ -71,6 +72,26 @@ absl::Status ReadUncertainty(const json& j,
   return absl::OkStatus();
 }
 
+// Steps are keys, which are texts in JSON.
+json ToJson(const std::map<uint64_t, double>& accuracies) {
+  json result = json::object();
+  for (const auto& [step, accuracy] : accuracies) result[absl::StrCat(step)] = accuracy;
+  return result;
+}
+
+absl::Status ReadAccuracies(const json& j, std::map<uint64_t, double>& accuracies) {
+  if (!j.contains("accuracies")) return absl::OkStatus();
+  std::map<std::string, double> read;
+  SLUICE_RETURN_IF_ERROR(Read(j, "accuracies", read));
+  for (const auto& [key, accuracy] : read) {
+    uint64_t step = 0;
+    if (!absl::SimpleAtoi(key, &step))
+      return absl::InvalidArgumentError("state: 'accuracies' expects steps as keys");
+    accuracies[step] = accuracy;
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 std::string StateToJson(const TrainState& s) {
@@ -88,6 +109,7 @@ std::string StateToJson(const TrainState& s) {
               {"head_entropies", s.head_entropies},
               {"healthy_step", s.healthy_step},
               {"probes_calm", s.probes_calm},
+              {"accuracies", ToJson(s.accuracies)},
               {"class_names", s.class_names},
               {"mean", s.mean},
               {"std", s.std},
@@ -118,6 +140,7 @@ absl::StatusOr<TrainState> StateFromJson(const std::string& text) {
   if (j.contains("probes_calm")) SLUICE_RETURN_IF_ERROR(Read(j, "probes_calm", s.probes_calm));
   if (j.contains("temperatures")) SLUICE_RETURN_IF_ERROR(Read(j, "temperatures", s.temperatures));
   SLUICE_RETURN_IF_ERROR(ReadUncertainty(j, s.uncertainty));
+  SLUICE_RETURN_IF_ERROR(ReadAccuracies(j, s.accuracies));
   if (j.contains("head_entropies"))
     SLUICE_RETURN_IF_ERROR(Read(j, "head_entropies", s.head_entropies));
   SLUICE_RETURN_IF_ERROR(Read(j, "class_names", s.class_names));

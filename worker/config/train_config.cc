@@ -73,6 +73,10 @@ void DefineRun(OptionSet& o, TrainConfig& c) {
   o.Integer("checkpoint.every", &c.checkpoint_every, 0, 1'000'000'000,
             "Steps between checkpoints; 0: at the end only");
   o.Integer("checkpoint.keep", &c.checkpoint_keep, 1, 1000, "Newest checkpoints to keep");
+  o.Integer("checkpoint.keep_best", &c.checkpoint_keep_best, 0, 1000,
+            "Checkpoints of the best accuracy to keep too; of steps that are evaluated");
+  o.Flag("checkpoint.asynchronous", &c.checkpoint_asynchronous,
+         "Write checkpoints beside the steps that follow, from a copy of all tensors");
   o.Flag("resume", &c.resume, "Go on from the newest checkpoint of run.folder");
   o.Integer("stop_after", &c.stop_after, 0, 1'000'000'000,
             "Stop with a checkpoint after this step; 0: at the end");
@@ -80,6 +84,10 @@ void DefineRun(OptionSet& o, TrainConfig& c) {
            "Seconds until a silent rank ends the run");
   o.Choice("device", &c.device, {"auto", "cpu", "cuda"}, "Where tensors live");
   o.Integer("nproc", &c.nproc, 1, 256, "Local ranks to start, unless RANK is set");
+  o.Integer("max-restarts", &c.max_restarts, 0, 1'000'000,
+            "How often local ranks are started again from the newest checkpoint when one fails");
+  o.Number("grace_seconds", &c.grace_seconds, 0.1, 86400,
+           "Seconds that ranks have after SIGTERM to finish the step, save and end");
   o.Text("sidecar", &c.sidecar, "spawn, off or HOST:PORT");
   o.Number("telemetry.stall_seconds", &c.stall_seconds, 0.1, 3600,
            "Silence after which the stream is renewed");
@@ -137,6 +145,10 @@ absl::Status ValidateTrainConfig(const TrainConfig& config) {
   }
   if (config.paused && config.listen == "off") {
     return BadValue("run.paused", "on", "a worker.listen other than off, by which it is resumed");
+  }
+  if (config.checkpoint_keep_best > 0 && (config.eval_every == 0 || config.checkpoint_every == 0)) {
+    return BadValue("checkpoint.keep_best", absl::StrCat(config.checkpoint_keep_best),
+                    "eval.every and checkpoint.every above 0, which say what is best of what");
   }
   SLUICE_ASSIGN_OR_RETURN(const model::VitConfig vit, ResolveModel(config.model, 2));
   SLUICE_RETURN_IF_ERROR(ValidateAdaptersConfig(config.adapters));

@@ -87,10 +87,14 @@ struct TrainConfig {
   std::string eval_domains;
   int64_t checkpoint_every = 0;
   int64_t checkpoint_keep = 3;
+  int64_t checkpoint_keep_best = 0;
+  bool checkpoint_asynchronous = true;
   bool resume = false;
   double collective_timeout = 60.0;
   std::string device = "auto";
   int64_t nproc = 1;
+  int64_t max_restarts = 0;
+  double grace_seconds = 60.0;
   std::string sidecar = "spawn";
   double stall_seconds = 10.0;
   double poll_seconds = 0.5;

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/log_line.h"
 #include "common/status.h"
+#include "worker/checkpoint/checkpoint_folder.h"
 #include "worker/model/adapter_file.h"
 #include "worker/model/float8_linear.h"
 #include "worker/tensors/safetensors_file.h"
@@ -224,15 +225,12 @@ absl::Status RestoreAssembly(const tensors::SafetensorsFile& file, const std::st
 absl::StatusOr<std::optional<checkpoint::TrainState>> Restore(
     const config::TrainConfig& config, const std::vector<std::string>& class_names,
     Assembly& assembly) {
-  const std::vector<std::string> names = checkpoint::ListCheckpoints(config.run_folder);
-  if (names.empty()) return std::optional<checkpoint::TrainState>();
-  const std::string path = (std::filesystem::path(config.run_folder) / names.back()).string();
-  SLUICE_ASSIGN_OR_RETURN(const tensors::SafetensorsFile file,
-                          tensors::SafetensorsFile::Open(path));
-  SLUICE_ASSIGN_OR_RETURN(checkpoint::TrainState state, checkpoint::LoadState(file, path));
-  SLUICE_RETURN_IF_ERROR(CheckSame(path, state, config, class_names));
-  SLUICE_RETURN_IF_ERROR(RestoreAssembly(file, path, state, assembly));
-  return std::optional<checkpoint::TrainState>(std::move(state));
+  SLUICE_ASSIGN_OR_RETURN(std::optional<checkpoint::OpenCheckpoint> newest,
+                          checkpoint::LoadNewest(config.run_folder));
+  if (!newest) return std::optional<checkpoint::TrainState>();
+  SLUICE_RETURN_IF_ERROR(CheckSame(newest->path, newest->state, config, class_names));
+  SLUICE_RETURN_IF_ERROR(RestoreAssembly(newest->file, newest->path, newest->state, assembly));
+  return std::optional<checkpoint::TrainState>(std::move(newest->state));
 }
 
 }  // namespace sluice::train

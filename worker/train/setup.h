@@ -59,7 +59,8 @@ checkpoint::TrainTensors CheckpointTensors(Assembly& assembly);
 absl::Status RestoreAssembly(const tensors::SafetensorsFile& file, const std::string& path,
                              const checkpoint::TrainState& state, Assembly& assembly);
 
-// Restores the newest checkpoint of `folder` into `assembly`; nothing if there is none.
+// Restores the newest whole checkpoint of the run's folder into `assembly`; nothing if there is
+// none (checkpoint::LoadNewest).
 // INVALID_ARGUMENT with the first difference if it belongs to another configuration or label map.
 absl::StatusOr<std::optional<checkpoint::TrainState>> Restore(
     const config::TrainConfig& config, const std::vector<std::string>& class_names,

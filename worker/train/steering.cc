@@ -19,6 +19,7 @@ std::atomic<bool> stop_requested{false};
 }  // namespace
 
 void RequestStop() { stop_requested.store(true); }
+bool StopRequested() { return stop_requested.load(); }
 
 dist::ControlInput Steering::Wishes() const {
   const service::Wishes wishes = board_->Current();

@@ -39,5 +39,6 @@ class Steering {
 
 // Asks every Steering of this process to end the run after its step; safe in a signal handler.
 void RequestStop();
+bool StopRequested();
 
 }  // namespace sluice::train

@@ -26,11 +26,13 @@ Trainer::Trainer(const TrainerParts& parts, checkpoint::TrainState state)
       steering_(parts.board, parts.group,
                 [this]() -> absl::StatusOr<std::string> {
                   SLUICE_RETURN_IF_ERROR(Checkpoint(static_cast<int64_t>(state_.step)));
-                  return NewestCheckpoint();
+                  SLUICE_RETURN_IF_ERROR(SettleCheckpoint());
+                  return saves_.newest();
                 }),
       reporter_(parts.config, parts.assembly->model.get(), parts.agreement, parts.publisher,
                 parts.group->rank() == 0),
-      checks_(parts.config, parts.assembly, parts.datasets, parts.group, parts.publisher) {
+      checks_(parts.config, parts.assembly, parts.datasets, parts.group, parts.publisher),
+      saves_(parts.config, parts.group, parts.publisher, state_) {
   const config::TrainConfig& config = *parts_.config;
   const int rank = parts_.group->rank();
   if (rank < static_cast<int>(state_.counters.size())) counters_ = state_.counters[rank];
@@ -87,6 +89,7 @@ absl::Status Trainer::ApplyDirective(const Directive& directive, int64_t step) {
   SetGates(directive);
   std::string error = rungs_->Hold(&directive, step);
   if (goes_back) {
+    SLUICE_RETURN_IF_ERROR(SettleCheckpoint());
     const absl::Status status = rungs_->RollBack(state_);
     if (!status.ok() && !absl::IsNotFound(status)) return Annotate(status, "roll-back");
     if (!status.ok()) error = std::string(status.message());
@@ -144,11 +147,13 @@ absl::Status Trainer::RunStep(int64_t step) {
   report_.images += outcome.control.images;
   report_.flops += outcome.flops;
   if (report_.losses.size() < kMostLosses) report_.losses.push_back(outcome.loss.value_or(0.0));
+  LogLoss(outcome.loss);
   reporter_.OnStep(step, outcome, seconds, counters_, saved_, Found());
   // All ranks change the same groups.
   const std::optional<telemetry::GroupActivity> activity = activity_->After(step);
   if (activity && parts_.group->rank() == 0) parts_.publisher->Send(*activity);
-  parts_.board->SetProgress(state_.step, parts_.agreement->version(), NewestCheckpoint());
+  saves_.Look();
+  TellProgress();
   SLUICE_ASSIGN_OR_RETURN(stop_, steering_.Obey(outcome.control));
   stop_ = stop_ || step == parts_.config->stop_after;
   return absl::OkStatus();
@@ -160,22 +165,29 @@ absl::Status Trainer::EvaluateNow(int64_t step) {
   if (!ends) parts_.board->SetPhase(service::Phase::kEvaluating);
   SLUICE_RETURN_IF_ERROR(
       checks_.Evaluate(step, state_.train_seconds, counters_.inference, report_));
+  evaluated_step_ = step;
   parts_.board->SetPhase(phase);
   return absl::OkStatus();
 }
 
+absl::Status Trainer::SettleCheckpoint() {
+  SLUICE_RETURN_IF_ERROR(saves_.Settle());
+  state_.healthy_step = saves_.healthy_step();
+  report_.checkpoint = saves_.newest_path();
+  TellProgress();
+  return absl::OkStatus();
+}
+
 absl::Status Trainer::Checkpoint(int64_t step) {
-  if (last_checkpoint_ == step) return absl::OkStatus();
-  last_checkpoint_ = step;
+  SLUICE_RETURN_IF_ERROR(SettleCheckpoint());
+  if (saves_.saved_step() == step) return absl::OkStatus();
   // What the checkpoint says of decisions must be in the decision log.
   SLUICE_RETURN_IF_ERROR(parts_.agreement->AwaitDurable());
   SLUICE_ASSIGN_OR_RETURN(state_.counters, GatherCounters(*parts_.group, counters_));
   report_.work = Total(state_.counters);
   const config::TrainConfig& config = *parts_.config;
   if (breaker_level_ == 0 && (!checks_.has_probes() || state_.probes_calm))
-    state_.healthy_step = state_.step;
-  if (parts_.group->rank() != 0) return absl::OkStatus();
-  const auto start = Clock::now();
+    state_.healthy_step = state_.step;  // Until it turns out that it cannot be saved.
   state_.fingerprint = config::Fingerprint(config);
   state_.in_force = parts_.agreement->in_force();
   state_.agreed_next = parts_.agreement->agreed_next();
@@ -190,29 +202,38 @@ absl::Status Trainer::Checkpoint(int64_t step) {
   state_.mean = config.data.mean;
   state_.std = config.data.std;
   state_.config_toml = parts_.config_toml;
-  const std::string name = checkpoint::CheckpointName(state_.step);
-  report_.checkpoint = (std::filesystem::path(config.run_folder) / name).string();
-  SLUICE_RETURN_IF_ERROR(Annotate(
-      checkpoint::SaveCheckpoint(report_.checkpoint, state_, CheckpointTensors(*parts_.assembly)),
-      "save checkpoint"));
-  std::error_code error;
-  const auto bytes = std::filesystem::file_size(report_.checkpoint, error);
-  parts_.publisher->Send(telemetry::CheckpointSaved{
-      state_.step, name, error ? 0 : bytes, static_cast<uint64_t>(SecondsSince(start) * 1e6)});
-  parts_.board->SetProgress(state_.step, parts_.agreement->version(), name);
-  return checkpoint::PruneCheckpoints(config.run_folder, config.checkpoint_keep,
-                                      state_.healthy_step);
+  std::erase_if(state_.accuracies, [&](const auto& item) {
+    std::error_code error;
+    return !std::filesystem::exists(
+        std::filesystem::path(config.run_folder) / checkpoint::CheckpointName(item.first), error);
+  });
+  const std::optional<double> accuracy =
+      report_.accuracy_dense ? report_.accuracy_dense : report_.accuracy_gated;
+  if (evaluated_step_ == step && accuracy) state_.accuracies[state_.step] = *accuracy;
+  saves_.Start(state_, CheckpointTensors(*parts_.assembly));
+  return absl::OkStatus();
 }
 
-std::string Trainer::NewestCheckpoint() const {
-  const int64_t step = last_checkpoint_ >= 0 ? last_checkpoint_ : first_step_ - 1;
-  return step > 0 ? checkpoint::CheckpointName(static_cast<uint64_t>(step)) : std::string();
+void Trainer::LogLoss(std::optional<double> loss) {
+  if (!losses_) return;
+  const absl::Status status = losses_->Write(state_.step, loss);
+  if (status.ok()) return;
+  LogWarn(absl::StrCat("losses are not logged any more: ", status.message()));
+  losses_.reset();
+}
+
+void Trainer::TellProgress() {
+  parts_.board->SetProgress(state_.step, parts_.agreement->version(), saves_.newest());
 }
 
 absl::Status Trainer::RunSteps() {
   const config::TrainConfig& config = *parts_.config;
+  if (parts_.group->rank() == 0) {
+    auto losses = LossLog::Open((std::filesystem::path(config.run_folder) / kLossLogName).string());
+    if (losses.ok()) losses_ = *std::move(losses);
+  }
   const auto is_due = [](int64_t step, int64_t every) { return every > 0 && step % every == 0; };
-  parts_.board->SetProgress(state_.step, parts_.agreement->version(), NewestCheckpoint());
+  TellProgress();
   parts_.board->SetPhase(service::Phase::kTraining);
   if (config.paused) {
     SLUICE_ASSIGN_OR_RETURN(stop_, steering_.Pause());
@@ -233,16 +254,24 @@ absl::Status Trainer::RunSteps() {
   return absl::OkStatus();
 }
 
+absl::Status Trainer::End(int64_t last) {
+  SLUICE_RETURN_IF_ERROR(Checkpoint(last));
+  SLUICE_RETURN_IF_ERROR(SettleCheckpoint());
+  SLUICE_RETURN_IF_ERROR(saves_.failure());
+  // Whoever sends a signal does not wait for an evaluation. A signal reaches ranks one by one.
+  torch::Tensor hurries = torch::tensor({StopRequested() ? 1 : 0}, torch::kLong);
+  if (parts_.group->size() > 1) SLUICE_RETURN_IF_ERROR(parts_.group->Sum(hurries));
+  if (hurries.item<int64_t>() > 0) return absl::OkStatus();
+  SLUICE_RETURN_IF_ERROR(EvaluateNow(last));
+  return checks_.EvaluateDomains(report_);
+}
+
 absl::StatusOr<TrainReport> Trainer::Run() {
   SLUICE_RETURN_IF_ERROR(RunSteps());
   parts_.board->OnDraining();
   report_.publisher_cpu_seconds = parts_.publisher->Stats().cpu_seconds;
   const auto last = static_cast<int64_t>(state_.step);
-  SLUICE_RETURN_IF_ERROR(Checkpoint(last));
-  SLUICE_RETURN_IF_ERROR(EvaluateNow(last));
-  // Rank 0 has written it before it came to the evaluation.
-  parts_.board->SetProgress(state_.step, parts_.agreement->version(), NewestCheckpoint());
-  SLUICE_RETURN_IF_ERROR(checks_.EvaluateDomains(report_));
+  SLUICE_RETURN_IF_ERROR(End(last));
   reporter_.OnEnd(counters_, Found());
   torch::Tensor flops = torch::tensor({report_.flops}, torch::kDouble);
   if (parts_.group->size() > 1) SLUICE_RETURN_IF_ERROR(parts_.group->Sum(flops));

@@ -10,7 +10,9 @@
 #include "worker/dist/process_group.h"
 #include "worker/service/command_board.h"
 #include "worker/telemetry/publisher.h"
+#include "worker/train/checkpoints.h"
 #include "worker/train/group_activity.h"
+#include "worker/train/loss_log.h"
 #include "worker/train/report.h"
 #include "worker/train/run_checks.h"
 #include "worker/train/rungs.h"
@@ -45,6 +47,8 @@ class Trainer {
 
  private:
   absl::Status RunSteps();
+  // Nothing but a replay needs them: it goes on without.
+  void LogLoss(std::optional<double> loss);
   absl::Status RunStep(int64_t step);
   // What has been agreed on takes effect before `step`; may end the run (stop_).
   absl::Status BeginStep(int64_t step);
@@ -53,8 +57,13 @@ class Trainer {
   void SetGates(const Directive& directive);
   Accuracies Found() const { return {report_.accuracy_dense, report_.accuracy_gated}; }
   absl::Status EvaluateNow(int64_t step);
+  // Starts one, unless that of `step` is there.
   absl::Status Checkpoint(int64_t step);
-  std::string NewestCheckpoint() const;
+  // Waits for what was started.
+  absl::Status SettleCheckpoint();
+  // The end of a run: a checkpoint that must be durable, and an evaluation if there is time.
+  absl::Status End(int64_t last);
+  void TellProgress();
 
   TrainerParts parts_;
   checkpoint::TrainState state_;
@@ -65,6 +74,8 @@ class Trainer {
   OpeningSchedule opening_;
   StepReporter reporter_;
   RunChecks checks_;
+  Checkpoints saves_;
+  std::optional<LossLog> losses_;  // Of rank 0.
   std::unique_ptr<Rungs> rungs_;
   std::unique_ptr<GroupActivity> activity_;
   TrainReport report_;
@@ -75,7 +86,7 @@ class Trainer {
   int64_t tokens_ = 0;
   int64_t tokens_open_ = 0;
   int64_t first_step_ = 1;  // Of this process.
-  int64_t last_checkpoint_ = -1;
+  int64_t evaluated_step_ = -1;
   uint32_t breaker_level_ = 0;
   bool stop_ = false;
 };
