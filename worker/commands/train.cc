@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <chrono>
 #include <cstdlib>
 #include <iostream>
 
@@ -26,19 +28,35 @@ absl::Status CheckFolder(const config::TrainConfig& config) {
                    ": give --resume to go on from it, or another run.folder"));
 }
 
-// `arguments` with the sidecar that the launcher started in the place of what was asked for.
-std::vector<std::string> WithSidecar(const std::vector<std::string>& arguments,
-                                     const std::string& address) {
-  std::vector<std::string> result = {"train"};
+// `arguments` with `value` for the option `flag` in the place of what was asked for.
+std::vector<std::string> WithOption(const std::vector<std::string>& arguments,
+                                    const std::string& flag, const std::string& value) {
+  std::vector<std::string> result;
   for (size_t i = 0; i < arguments.size(); ++i) {
-    if (arguments[i] == "--sidecar") {
-      ++i;  // And its value.
-    } else if (!absl::StartsWith(arguments[i], "--sidecar=")) {
+    if (arguments[i] == flag) {
+      // And its value; a bare flag has none.
+      if (i + 1 < arguments.size() && !absl::StartsWith(arguments[i + 1], "--")) ++i;
+    } else if (!absl::StartsWith(arguments[i], flag + "=")) {
       result.push_back(arguments[i]);
     }
   }
-  result.push_back(absl::StrCat("--sidecar=", address));
+  result.push_back(absl::StrCat(flag, "=", value));
   return result;
+}
+
+// How ranks that failed are followed by others, and how long they have to end.
+void SetRestarts(const config::TrainConfig& config, launch::LocalRanksConfig& ranks) {
+  const auto milliseconds = [](double seconds) {
+    return std::chrono::milliseconds(static_cast<int64_t>(1e3 * seconds));
+  };
+  ranks.max_restarts = static_cast<int>(config.max_restarts);
+  // Nobody is there who would resume it a second time.
+  ranks.restart_arguments =
+      WithOption(WithOption(ranks.arguments, "--resume", "true"), "--run.paused", "false");
+  ranks.hold_signals = true;
+  // A silent rank is noticed after the timeout; twice this, and the group is gone before another.
+  ranks.grace = milliseconds(std::min(10.0, config.collective_timeout / 8));
+  ranks.stop_grace = milliseconds(config.grace_seconds);
 }
 
 // Starts the sidecar if need be and the ranks, and waits for them. No gRPC object may exist in this
@@ -59,9 +77,11 @@ absl::Status Launch(const config::TrainConfig& config, const std::vector<std::st
   SLUICE_ASSIGN_OR_RETURN(auto store, dist::ServeStore(&ranks.master_port));
   SLUICE_ASSIGN_OR_RETURN(ranks.program, launch::SiblingProgram("sluice-worker"));
   ranks.nproc = static_cast<int>(config.nproc);
-  ranks.arguments = WithSidecar(arguments, address);
+  ranks.arguments = WithOption(arguments, "--sidecar", address);
+  ranks.arguments.insert(ranks.arguments.begin(), "train");
   ranks.environment = {"SLUICE_STORE_SERVED=1"};
   ranks.threads_per_rank = static_cast<int>(config.train.threads);
+  SetRestarts(config, ranks);
   absl::Status status = launch::RunLocalRanks(ranks);
   if (sidecar) {
     const absl::Status stopped = sidecar->Stop(std::chrono::seconds(10));

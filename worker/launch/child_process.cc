@@ -61,6 +61,7 @@ struct ExecPlan {
   char* const* arguments;
   char* const* environment;
   int death_signal;
+  sigset_t blocked;
   pid_t parent;
   int stdout_pipe;  // -1: inherited; likewise below.
   int stderr_file;
@@ -69,9 +70,7 @@ struct ExecPlan {
 
 // Async-signal-safe calls only: another thread of the parent may have held any lock at the fork.
 [[noreturn]] void RunChild(const ExecPlan& plan) {
-  sigset_t none;
-  ::sigemptyset(&none);
-  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  ::sigprocmask(SIG_SETMASK, &plan.blocked, nullptr);
   // A parent that ended before prctl would never be noticed; then getppid is another process.
   const bool bound = ::prctl(PR_SET_PDEATHSIG, plan.death_signal) == 0;
   if (bound && ::getppid() != plan.parent) ::_exit(127);
@@ -127,9 +126,13 @@ absl::StatusOr<ChildProcess> ChildProcess::Start(const ChildOptions& options) {
       return absl::ErrnoToStatus(errno, absl::StrCat("open '", options.stderr_file, "'"));
     }
   }
+  sigset_t blocked;
+  ::sigemptyset(&blocked);
+  for (const int signal : options.blocked_signals) ::sigaddset(&blocked, signal);
   const ExecPlan plan{.arguments = argv.data(),
                       .environment = envp.data(),
                       .death_signal = options.parent_death_signal,
+                      .blocked = blocked,
                       .parent = ::getpid(),
                       .stdout_pipe = output.write_end.get(),
                       .stderr_file = log.get(),

@@ -34,6 +34,8 @@ struct ChildOptions {
   std::string stderr_file{};
   // Sent to the child when its parent ends, even by SIGKILL, so that no orphan stays.
   int parent_death_signal = SIGTERM;
+  // Held back until the child unblocks them: they wait for its handlers.
+  std::vector<int> blocked_signals{};
 };
 
 // A child process, started by fork and exec. Between the two only async-signal-safe calls are made,

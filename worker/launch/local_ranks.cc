@@ -53,7 +53,7 @@ class SignalNotes {
 // The ranks, and what ends them.
 class Group {
  public:
-  explicit Group(const LocalRanksConfig& config) : config_(config) {}
+  Group(const LocalRanksConfig& config, int restart) : config_(config), restart_(restart) {}
 
   absl::Status Start();
   // Notes which ranks ended. False once none is left.
@@ -61,6 +61,8 @@ class Group {
   // Passes a received signal on, and escalates when a deadline has passed.
   void Act();
   absl::Status Result() const { return failure_.value_or(absl::OkStatus()); }
+  // Somebody asked for the end.
+  bool is_stopped() const { return is_stopped_; }
 
  private:
   ChildOptions OptionsFor(int rank) const;
@@ -68,6 +70,8 @@ class Group {
   void SignalAll(int signal);
 
   const LocalRanksConfig& config_;
+  const int restart_;
+  bool is_stopped_ = false;
   std::vector<ChildProcess> ranks_;
   std::vector<bool> ended_;
   std::optional<absl::Status> failure_;
@@ -79,14 +83,17 @@ ChildOptions Group::OptionsFor(int rank) const {
   const int processors = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   const int threads = config_.threads_per_rank > 0 ? config_.threads_per_rank
                                                    : std::max(1, processors / config_.nproc);
-  ChildOptions options{
-      .program = config_.program, .arguments = config_.arguments, .environment = {}};
+  ChildOptions options{.program = config_.program,
+                       .arguments = restart_ == 0 ? config_.arguments : config_.restart_arguments,
+                       .environment = {}};
+  if (config_.hold_signals) options.blocked_signals = {SIGTERM, SIGINT};
   options.environment = {absl::StrCat("RANK=", rank),
                          absl::StrCat("LOCAL_RANK=", rank),
                          absl::StrCat("WORLD_SIZE=", config_.nproc),
                          absl::StrCat("LOCAL_WORLD_SIZE=", config_.nproc),
                          "MASTER_ADDR=127.0.0.1",
                          absl::StrCat("MASTER_PORT=", config_.master_port),
+                         absl::StrCat("TORCHELASTIC_RESTART_COUNT=", restart_),
                          absl::StrCat("OMP_NUM_THREADS=", threads),
                          absl::StrCat("MKL_NUM_THREADS=", threads),
                          "MKL_DYNAMIC=FALSE"};
@@ -139,6 +146,7 @@ void Group::Fail(int rank, const ExitStatus& exit) {
 void Group::SignalAll(int signal) {
   for (size_t i = 0; i < ranks_.size(); ++i) {
     if (ended_[i]) continue;
+    if (signal == SIGKILL) spdlog::warn("rank {} (process {}) hangs: killed", i, ranks_[i].pid());
     if (auto status = ranks_[i].Kill(signal); !status.ok()) {
       spdlog::warn("rank {}: {}", i, std::string(status.message()));
     }
@@ -147,6 +155,7 @@ void Group::SignalAll(int signal) {
 
 void Group::Act() {
   if (const int signal = received_signal.exchange(0); signal != 0) {
+    is_stopped_ = true;
     SignalAll(signal);
     if (next_signal_ == 0) {
       next_signal_ = SIGKILL;
@@ -159,6 +168,16 @@ void Group::Act() {
   deadline_ = Clock::now() + config_.grace;
 }
 
+// Runs one group to its end.
+absl::Status RunGroup(Group& group) {
+  SLUICE_RETURN_IF_ERROR(group.Start());
+  while (group.Look()) {
+    group.Act();
+    std::this_thread::sleep_for(kRankLookInterval);
+  }
+  return group.Result();
+}
+
 }  // namespace
 
 absl::Status RunLocalRanks(const LocalRanksConfig& config) {
@@ -167,13 +186,19 @@ absl::Status RunLocalRanks(const LocalRanksConfig& config) {
         absl::StrCat("nproc is ", config.nproc, ", expected at least 1"));
   }
   const SignalNotes notes;
-  Group group(config);
-  SLUICE_RETURN_IF_ERROR(group.Start());
-  while (group.Look()) {
-    group.Act();
-    std::this_thread::sleep_for(kRankLookInterval);
+  for (int restart = 0;; ++restart) {
+    Group group(config, restart);
+    const absl::Status status = RunGroup(group);
+    // Only a rank's failure is ABORTED: what cannot be started cannot be started again.
+    if (!absl::IsAborted(status) || group.is_stopped() || received_signal != 0) return status;
+    if (restart == config.max_restarts) {
+      return restart == 0 ? status
+                          : absl::AbortedError(absl::StrCat(status.message(), "; given up after ",
+                                                            restart, " restarts"));
+    }
+    spdlog::warn("{}: restart {} of {}", std::string(status.message()), restart + 1,
+                 config.max_restarts);
   }
-  return group.Result();
 }
 
 }  // namespace sluice::launch

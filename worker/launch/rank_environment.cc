@@ -1,5 +1,6 @@
 #include "worker/launch/rank_environment.h"
 
+#include <climits>
 #include <cstdlib>
 
 #include "absl/strings/numbers.h"
@@ -10,6 +11,7 @@ namespace sluice::launch {
 namespace {
 
 constexpr int kMaxWorldSize = 4096;
+constexpr char kRestartCount[] = "TORCHELASTIC_RESTART_COUNT";
 
 absl::StatusOr<int> ReadInteger(const EnvironmentLookup& lookup, const char* name, int low,
                                 int high, absl::string_view why) {
@@ -53,6 +55,9 @@ absl::StatusOr<RankEnvironment> ReadRankEnvironment(const EnvironmentLookup& loo
   env.master_address = address;
   SLUICE_ASSIGN_OR_RETURN(const int port, ReadInteger(lookup, "MASTER_PORT", 1, 65535, ""));
   env.master_port = static_cast<uint16_t>(port);
+  if (lookup(kRestartCount) != nullptr) {
+    SLUICE_ASSIGN_OR_RETURN(env.restart, ReadInteger(lookup, kRestartCount, 0, INT_MAX, ""));
+  }
   return env;
 }
 

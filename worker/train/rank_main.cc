@@ -16,6 +16,7 @@
 #include "worker/launch/sidecar_process.h"
 #include "worker/service/worker_server.h"
 #include "worker/train/determinism.h"
+#include "worker/train/go_on.h"
 #include "worker/train/trainer.h"
 
 namespace sluice::train {
@@ -35,6 +36,8 @@ absl::StatusOr<dist::Group> Join(const config::TrainConfig& config,
   const bool served = std::getenv("SLUICE_STORE_SERVED") != nullptr ||
                       std::getenv("TORCHELASTIC_USE_AGENT_STORE") != nullptr;
   options.host_store = env.rank == 0 && !served;
+  // A store may have served a group that failed.
+  options.prefix = absl::StrCat(env.restart);
   options.timeout_seconds = config.collective_timeout;
   options.cuda = cuda;
   return dist::Group::Join(options);
@@ -110,16 +113,7 @@ class Rank {
     SLUICE_ASSIGN_OR_RETURN(group_, Join(config_, env_, device_.is_cuda()));
     SLUICE_RETURN_IF_ERROR(CheckSameConfiguration(*group_, config_toml_));
     if (config_.resume) {
-      SLUICE_ASSIGN_OR_RETURN(std::optional<checkpoint::TrainState> state,
-                              Restore(config_, classes, assembly_));
-      if (state) {
-        state_ = *std::move(state);
-        ++state_.generation;
-      } else {
-        state_.generation = 1;  // Started before, and lost before its first checkpoint.
-      }
-      LogInfo(
-          absl::StrCat("goes on after step ", state_.step, " as generation ", state_.generation));
+      SLUICE_ASSIGN_OR_RETURN(state_, GoOn(config_, classes, *group_, assembly_));
     }
     return absl::OkStatus();
   }
@@ -234,6 +228,12 @@ class Rank {
     return trainer.Run();
   }
 
+  // Two of them, and most of the time is left for the step and the checkpoint.
+  std::chrono::milliseconds TelemetryGrace() const {
+    return std::min(kTelemetryGrace,
+                    std::chrono::milliseconds(std::llround(200 * config_.grace_seconds)));
+  }
+
   void FinishTelemetry(const absl::StatusOr<TrainReport>& report) {
     telemetry::RunEnded ended;
     if (report.ok()) {
@@ -241,11 +241,12 @@ class Rank {
     } else {
       ended.error = std::string(report.status().message());
     }
-    if (const absl::Status status = publisher_->Finish(ended, kTelemetryGrace); !status.ok()) {
+    const std::chrono::milliseconds grace = TelemetryGrace();
+    if (const absl::Status status = publisher_->Finish(ended, grace); !status.ok()) {
       LogWarn(absl::StrCat("telemetry: ", status.message()));
     }
     if (sidecar_) {
-      if (const absl::Status status = sidecar_->Stop(kTelemetryGrace); !status.ok()) {
+      if (const absl::Status status = sidecar_->Stop(grace); !status.ok()) {
         LogWarn(absl::StrCat("sidecar: ", status.message()));
       }
     }
@@ -282,6 +283,12 @@ absl::Status RankMain(const config::TrainConfig& config, const std::string& conf
   SetUpLibTorch(config, env);
   std::signal(SIGTERM, [](int) { RequestStop(); });
   std::signal(SIGINT, [](int) { RequestStop(); });
+  // The launcher blocked them until there were handlers.
+  sigset_t handled;
+  ::sigemptyset(&handled);
+  ::sigaddset(&handled, SIGTERM);
+  ::sigaddset(&handled, SIGINT);
+  ::pthread_sigmask(SIG_UNBLOCK, &handled, nullptr);
   absl::Status status;
   const absl::Status guarded =
       dist::Guard("rank", [&] { status = Rank(config, config_toml, env).Main(); });
