@@ -14,6 +14,7 @@ absl::Status Eval(const std::vector<std::string>& arguments);
 absl::Status Predict(const std::vector<std::string>& arguments);
 absl::Status Export(const std::vector<std::string>& arguments);
 absl::Status Register(const std::vector<std::string>& arguments);
+absl::Status Replay(const std::vector<std::string>& arguments);
 absl::Status Bench(const std::vector<std::string>& arguments);
 absl::Status Plan(const std::vector<std::string>& arguments);
 absl::Status Demo(const std::vector<std::string>& arguments);
