@@ -59,6 +59,11 @@ void Writer::Loop() {
       // Before it is said, so that who was told finds it.
       hub_->Publish(engine_.MakeView(commit_failures_));
       outbox_.Send();
+    } else {
+      // What is durable, with the failures: they must show while they last.
+      auto view = std::make_shared<View>(*hub_->Get());
+      view->commit_failures = commit_failures_;
+      hub_->Publish(std::move(view));
     }
   }
   const std::vector<Command> left = queue_->Close();

@@ -79,7 +79,7 @@ absl::StatusOr<train::Expert> LoadExpert(const std::string& path,
 // Accuracy on each of eval.domains (or data.domain), each image answered by the expert that finds
 // it most usual.
 absl::StatusOr<json> EvaluateExperts(const config::TrainConfig& config,
-                                     const std::vector<std::string>& paths) {
+                                     const std::vector<std::string>& paths, int64_t together) {
   SLUICE_ASSIGN_OR_RETURN(const model::VitConfig shape, config::ResolveModel(config.model, 2));
   SLUICE_ASSIGN_OR_RETURN(const train::Datasets datasets,
                           train::OpenDatasets(config.data, shape.channels, shape.image_size, {}));
@@ -97,7 +97,8 @@ absl::StatusOr<json> EvaluateExperts(const config::TrainConfig& config,
     pipeline.domain = domain;
     SLUICE_ASSIGN_OR_RETURN(
         const train::RoutedEvaluation found,
-        train::EvaluateRouted(router, datasets.eval, pipeline, config.eval_batch));
+        train::EvaluateRouted(router, datasets.eval, pipeline,
+                              (config.eval_batch + together - 1) / together * together, together));
     LogInfo(absl::StrFormat("domain %s: accuracy %.2f %%, images per expert %s",
                             data::DomainName(domain), 100 * found.accuracy,
                             absl::StrJoin(found.answered, " ")));
@@ -113,16 +114,20 @@ absl::StatusOr<json> EvaluateExperts(const config::TrainConfig& config,
 
 absl::Status Eval(const std::vector<std::string>& arguments) {
   std::string experts;
+  int64_t together = 1;
   SLUICE_ASSIGN_OR_RETURN(
       const std::optional<config::TrainConfig> parsed,
       ParseForTrainedModel("sluice-worker eval",
                            "Evaluates the weights of --model.init, densely and gated. A checkpoint "
                            "brings its configuration along; flags win over it",
-                           arguments, [&experts](OptionSet& options) {
+                           arguments, [&experts, &together](OptionSet& options) {
                              options.Text("experts", &experts,
                                           "Further checkpoints, with commas: each image is "
                                           "answered by the one whose uncertainty heads find it "
                                           "most usual, --model.init's among them");
+                             options.Integer("experts_together", &together, 1, 65536,
+                                             "Images that follow each other and are from one "
+                                             "source: one expert answers for all of them");
                            }));
   if (!parsed) return absl::OkStatus();
   const config::TrainConfig& config = *parsed;
@@ -136,7 +141,8 @@ absl::Status Eval(const std::vector<std::string>& arguments) {
     absl::StatusOr<json> evaluated =
         experts.empty()
             ? EvaluateModes(config)
-            : EvaluateExperts(config, absl::StrSplit(config.model.init + "," + experts, ','));
+            : EvaluateExperts(config, absl::StrSplit(config.model.init + "," + experts, ','),
+                              together);
     status = evaluated.status();
     if (evaluated.ok()) result = *std::move(evaluated);
   }));

@@ -13,6 +13,8 @@ namespace sluice::study {
 namespace {
 
 constexpr std::chrono::minutes kLongestHelper{10};
+// Images that an expert is chosen for at once.
+constexpr int kTogether = 50;
 
 absl::Status RunToEnd(const launch::ChildOptions& child, const std::string& what) {
   SLUICE_ASSIGN_OR_RETURN(launch::ChildProcess process, launch::ChildProcess::Start(child));
@@ -46,9 +48,11 @@ absl::StatusOr<std::vector<train::DomainAccuracy>> Route(const Course& course,
   const std::string report = course.folder + ".routed.json";
   launch::ChildOptions child;
   SLUICE_ASSIGN_OR_RETURN(child.program, launch::SiblingProgram("sluice-worker"));
-  child.arguments = {"eval", absl::StrCat("--model.init=", course.experts.front()),
+  child.arguments = {"eval",
+                     absl::StrCat("--model.init=", course.experts.front()),
                      absl::StrCat("--experts=", absl::StrJoin(others, ",")),
                      absl::StrCat("--eval.domains=", absl::StrJoin(domains, ",")),
+                     absl::StrCat("--experts_together=", kTogether),
                      absl::StrCat("--json=", report)};
   child.stderr_file = course.folder + ".routed.log";
   SLUICE_RETURN_IF_ERROR(RunToEnd(child, "routed evaluation of " + course.strategy.name));

@@ -23,17 +23,20 @@ struct Expert {
 // Several models of the same classes, for instance one backbone with an adapter per domain, of
 // which one answers for each image: that whose heads find the image most usual. With u_k the
 // uncertainty of the head at gate k (ImageUncertainty) and its moments over the expert's own
-// domain, an expert's distance is the mean over its gates of ((u_k - mean_k) / stddev_k)^2, and the
-// nearest one answers. An uncertainty that is unusually low counts as much as one that is unusually
-// high: a head may be sure of what it does not know. Not thread-safe.
+// domain, an expert's distance is the mean over its gates of z_k^2, z_k = (u_k - mean_k) /
+// stddev_k, and the nearest one answers. Images that are known to come from one source are routed
+// together, by the mean of their z_k: a single image says little. An uncertainty that is unusually
+// low counts as much as one that is unusually high: a head may be sure of what it does not know.
+// Not thread-safe.
 class Router {
  public:
   // At least one expert, each with a gate.
   explicit Router(std::vector<Expert> experts);
 
   const std::vector<Expert>& experts() const { return experts_; }
-  // The expert of each image: [B, C, H, W] -> int64 [B].
-  torch::Tensor Choose(const torch::Tensor& images);
+  // The expert of each image, one for every `together` that follow each other (the last group may
+  // be smaller): [B, C, H, W] -> int64 [B].
+  torch::Tensor Choose(const torch::Tensor& images, int64_t together = 1);
   // Logits [B, K] of the experts in `chosen` [B], by dense forwards.
   torch::Tensor Answer(const ModelBatch& batch, const torch::Tensor& chosen);
 
@@ -47,10 +50,10 @@ struct RoutedEvaluation {
   std::vector<int64_t> answered;  // Images per expert.
 };
 
-// Evaluates every image of `dataset` once, in batches.
+// Evaluates every image of `dataset` once, in batches of `batch`, a multiple of `together`.
 absl::StatusOr<RoutedEvaluation> EvaluateRouted(Router& router,
                                                 std::shared_ptr<const data::Dataset> dataset,
-                                                const data::PipelineConfig& pipeline,
-                                                int64_t batch);
+                                                const data::PipelineConfig& pipeline, int64_t batch,
+                                                int64_t together = 1);
 
 }  // namespace sluice::train

@@ -101,7 +101,7 @@ def telemetry():
                        [(f"rate(sluice_telemetry_coalesced_total{{{RUNS}}}[$__rate_interval])", "{{run}}")], low=0)),
             (8, series("Refused messages", "Since the sidecar's start, by reason.",
                        [('sluice_rejected_total{instance=~"$instance"}', "{{instance}} {{reason}}")], stepped=True, low=0)),
-            (8, series("Failed commits", "Since the sidecar's start; seen once a commit succeeds again.",
+            (8, series("Failed commits", "Since the sidecar's start.",
                        [('sluice_commit_failures_total{instance=~"$instance"}', "{{instance}}")], stepped=True, low=0)),
         ]),
         row("Sidecars"),

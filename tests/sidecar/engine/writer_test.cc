@@ -90,6 +90,8 @@ TEST_F(WriterTest, AFailedCommitIsTriedAgainAndSaidOnlyThen) {
   writer_.Start();
   ASSERT_TRUE(WaitUntilNotWritable());
   EXPECT_EQ(acked.wait_for(seconds(0)), std::future_status::timeout);
+  // The failures show while they last; what is not durable does not.
+  EXPECT_TRUE(WaitUntil([this] { return hub_.Get()->commit_failures > 1; }, kWriterPatience));
   EXPECT_TRUE(hub_.Get()->runs.empty());
   ASSERT_TRUE(other.Execute("ROLLBACK").ok());
   EXPECT_EQ(acked.wait_for(kWriterPatience), std::future_status::ready);

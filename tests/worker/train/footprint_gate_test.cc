@@ -107,6 +107,39 @@ TEST_P(FootprintStepTest, ClosedGroupsRestAndOpenOnesAreSteppedAsEver) {
   });
 }
 
+TEST_P(FootprintStepTest, OfAFrozenBackboneTheClassifierAndTheHeadsAloneChange) {
+  for (const double rate : {1.0, 0.5}) {  // Without a footprint gate, and with one that rests too.
+    StepCase c = FootprintCase(rate, rate == 1.0, mode());
+    c.train_head = true;
+    OnRanks(c, ranks(), [&](StepRank& rank, dist::Group&) {
+      ASSERT_TRUE(rank.Run(1).ok());
+      const std::vector<torch::Tensor> before = rank.State();
+      rank.step().footprint().Freeze(true, 2);
+      EXPECT_TRUE(rank.step().footprint().frozen());
+      for (int64_t step = 2; step <= 4; ++step) {
+        const auto outcome = rank.Run(step);
+        ASSERT_TRUE(outcome.ok()) << outcome.status();
+        EXPECT_TRUE(outcome->updated);
+      }
+      const std::vector<torch::Tensor> after = rank.State();
+      const std::vector<ParameterShape>& shapes = rank.optimizer().shapes();
+      for (size_t p = 0; p < shapes.size(); ++p) {
+        const std::string& name = shapes[p].name;
+        const bool changes = name.rfind("head.", 0) == 0 || name.rfind("gate.", 0) == 0;
+        for (size_t kind = 0; kind < 3; ++kind)  // Values, first and second moments.
+          EXPECT_EQ(after[3 * p + kind].equal(before[3 * p + kind]), !changes) << name << kind;
+      }
+      const std::vector<ParameterGroup>& groups = rank.optimizer().groups();
+      for (size_t g = 0; g < groups.size(); ++g) {
+        const bool changes = groups[g].name == "head" || groups[g].name.rfind("gate.", 0) == 0;
+        EXPECT_EQ(after.back()[g].item<int64_t>() - before.back()[g].item<int64_t>(),
+                  changes ? 3 : 0)
+            << groups[g].name;
+      }
+    });
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Ranks, FootprintStepTest,
                          ::testing::Combine(::testing::Values(Mode::kCompact, Mode::kSelective,
                                                               Mode::kMask, Mode::kDense),
@@ -151,6 +184,68 @@ TEST(FootprintGateTest, ClosedGroupsAreNotSent) {
   EXPECT_EQ(sent(1.0, true), all);
   EXPECT_EQ(sent(0.5, false), mine);
   EXPECT_EQ(sent(0.0, false), 0u);
+}
+
+// Frozen for a while in the middle of a period: what is in force then is what was before.
+TEST(FootprintGateTest, AfterAFreezeTheDecisionInForceHoldsAgain) {
+  for (const gate::FootprintScorer scorer :
+       {gate::FootprintScorer::kAttention, gate::FootprintScorer::kRandom}) {
+    StepCase c = FootprintCase(0.5, false);
+    c.footprint.every = 5;
+    c.footprint.scorer = scorer;
+    OnRanks(c, 2, [&](StepRank& rank, dist::Group&) {
+      FootprintGate& footprint = rank.step().footprint();
+      ASSERT_TRUE(rank.Run(1).ok());
+      const std::vector<uint8_t> in_force = footprint.may_change();
+      footprint.Freeze(true, 2);
+      EXPECT_NE(footprint.may_change(), in_force);
+      ASSERT_TRUE(rank.Run(2).ok());
+      footprint.Freeze(false, 3);
+      EXPECT_FALSE(footprint.frozen());
+      EXPECT_EQ(footprint.may_change(), in_force);
+      ASSERT_TRUE(rank.Run(3).ok());
+      EXPECT_EQ(footprint.may_change(), in_force);
+    });
+  }
+}
+
+// Frozen over the step of a decision: by chance the new one comes without having been seen.
+TEST(FootprintGateTest, AFreezeThatOutlivesADecisionEndsInTheOneThatIsInForceWithoutIt) {
+  StepCase c = FootprintCase(0.5, false);
+  c.footprint.every = 3;
+  c.footprint.scorer = gate::FootprintScorer::kRandom;
+  std::vector<uint8_t> first, second;
+  OnRanks(c, 1, [&](StepRank& rank, dist::Group&) {
+    ASSERT_TRUE(rank.Run(1).ok());
+    first = rank.step().footprint().may_change();
+    for (int64_t step = 2; step <= 4; ++step) ASSERT_TRUE(rank.Run(step).ok());
+    second = rank.step().footprint().may_change();
+  });
+  ASSERT_NE(first, second);
+  OnRanks(c, 1, [&](StepRank& rank, dist::Group&) {
+    FootprintGate& footprint = rank.step().footprint();
+    footprint.Freeze(true, 1);
+    for (int64_t step = 1; step <= 4; ++step) ASSERT_TRUE(rank.Run(step).ok());
+    footprint.Freeze(false, 5);
+    EXPECT_EQ(footprint.may_change(), second);
+  });
+}
+
+TEST(FootprintGateTest, WithoutAFootprintGateEverythingChangesAgainAfterAFreeze) {
+  StepCase c = FootprintCase(1.0, true, Mode::kDense);
+  OnRanks(c, 2, [&](StepRank& rank, dist::Group&) {
+    FootprintGate& footprint = rank.step().footprint();
+    footprint.Freeze(false, 1);
+    EXPECT_TRUE(footprint.may_change().empty()) << "it was not frozen";
+    footprint.Freeze(true, 1);
+    ASSERT_TRUE(rank.Run(1).ok());
+    footprint.Freeze(false, 2);
+    EXPECT_TRUE(footprint.may_change().empty());
+    const std::vector<torch::Tensor> before = rank.State();
+    ASSERT_TRUE(rank.Run(2).ok());
+    const std::vector<torch::Tensor> after = rank.State();
+    for (size_t i = 0; i < before.size(); ++i) EXPECT_FALSE(after[i].equal(before[i])) << i;
+  });
 }
 
 TEST(FootprintGateTest, ARestoredRunGoesOnWithTheDecisionInForce) {

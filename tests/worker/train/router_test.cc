@@ -93,6 +93,35 @@ TEST(RouterTest, EveryImageGoesToTheExpertThatPlainLoopsFindNearest) {
   for (int64_t i = 0; i < 40; ++i) EXPECT_EQ(chosen[i].item<int64_t>(), expected[i]) << i;
 }
 
+// The mean over images of each gate's z before it is squared.
+TEST(RouterTest, ImagesOfOneSourceAreRoutedTogether) {
+  std::vector<Expert> experts = ThreeExperts();
+  const ModelBatch batch = MakeBatch(Ids(11), {}, torch::kDouble);
+  std::vector<int64_t> expected;
+  for (const auto& [first, last] : {std::pair<int64_t, int64_t>{0, 4}, {4, 8}, {8, 11}}) {
+    std::vector<double> distances;
+    for (Expert& expert : experts) {
+      const auto logits = expert.model->HeadLogits(batch.images.slice(0, first, last));
+      double distance = 0.0;
+      for (size_t k = 0; k < 2; ++k) {
+        double sum = 0.0;
+        for (int64_t i = 0; i < last - first; ++i)
+          sum += PlainUncertainty(logits[k][i], k == 0 ? 1.0 : 1.5);
+        const double z = (sum / static_cast<double>(last - first) - expert.usual[k].mean) /
+                         expert.usual[k].stddev;
+        distance += z * z / 2;
+      }
+      distances.push_back(distance);
+    }
+    const auto best = std::min_element(distances.begin(), distances.end()) - distances.begin();
+    expected.insert(expected.end(), last - first, best);
+  }
+  Router router(std::move(experts));
+  const torch::Tensor chosen = router.Choose(batch.images, 4);
+  ASSERT_EQ(chosen.size(0), 11);
+  for (int64_t i = 0; i < 11; ++i) EXPECT_EQ(chosen[i].item<int64_t>(), expected[i]) << i;
+}
+
 TEST(RouterTest, AnswersAreTheChosenExpertsOwn) {
   Router router(ThreeExperts());
   const ModelBatch batch = MakeBatch(Ids(7), {}, torch::kDouble);
