@@ -233,26 +233,6 @@ TEST_F(CheckpointTest, ListsByRisingStepAndPassesOverOtherFiles) {
   EXPECT_TRUE(ListCheckpoints(folder_.Path("none")).empty());
 }
 
-TEST_F(CheckpointTest, PruningKeepsTheNewestAndTouchesNothingElse) {
-  for (const uint64_t step : {5, 10, 15, 20}) folder_.Write(CheckpointName(step), "");
-  folder_.Write("checkpoint-best.safetensors", "");
-  folder_.Write("decisions.jsonl", "");
-  ASSERT_TRUE(PruneCheckpoints(folder_.path(), 2, 0).ok());
-  EXPECT_EQ(ListCheckpoints(folder_.path()),
-            (std::vector<std::string>{CheckpointName(15), CheckpointName(20)}));
-  EXPECT_TRUE(std::filesystem::exists(folder_.Path("checkpoint-best.safetensors")));
-  EXPECT_TRUE(std::filesystem::exists(folder_.Path("decisions.jsonl")));
-  ASSERT_TRUE(PruneCheckpoints(folder_.path(), 2, 0).ok());
-  EXPECT_EQ(ListCheckpoints(folder_.path()).size(), 2u);
-}
-
-TEST_F(CheckpointTest, PruningSparesTheHealthyOne) {
-  for (const uint64_t step : {5, 10, 15, 20}) folder_.Write(CheckpointName(step), "");
-  ASSERT_TRUE(PruneCheckpoints(folder_.path(), 1, 10).ok());
-  EXPECT_EQ(ListCheckpoints(folder_.path()),
-            (std::vector<std::string>{CheckpointName(10), CheckpointName(20)}));
-}
-
 TEST_F(CheckpointTest, AFailedSaveLeavesTheFormerFile) {
   ASSERT_TRUE(SaveCheckpoint(Path(), testing::MakeState(), MakeTensors(1)).ok());
   const std::string before = *ReadFile(Path());

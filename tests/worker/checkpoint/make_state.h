@@ -49,6 +49,7 @@ inline TrainState MakeState() {
   state.head_entropies = {0.1, 1.0 / 3.0};
   state.healthy_step = 100;
   state.probes_calm = true;
+  state.accuracies = {{100, 1.0 / 3.0}, {120, 0.75}};
   state.group_steps = {{"head", 119}, {"blocks.0.mlp", 60}};
   state.class_names = {"cat", "dog"};
   state.mean = {0.1, 0.2, 0.3};
@@ -67,6 +68,7 @@ inline void ExpectSameButCounters(const TrainState& actual, const TrainState& ex
   EXPECT_EQ(actual.head_entropies, expected.head_entropies);
   EXPECT_EQ(actual.healthy_step, expected.healthy_step);
   EXPECT_EQ(actual.probes_calm, expected.probes_calm);
+  EXPECT_EQ(actual.accuracies, expected.accuracies);
   EXPECT_EQ(actual.in_force, expected.in_force);
   EXPECT_EQ(actual.agreed_next, expected.agreed_next);
   EXPECT_EQ(actual.decision_position, expected.decision_position);

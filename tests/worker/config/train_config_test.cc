@@ -66,6 +66,10 @@ TEST(TrainConfig, ErrorsBetweenOptionsNameKeyValueAndExpectation) {
        {"gate.floor", "'0.5'", "gate.ceiling", "0.25"}},
       {{"--train.steps=10", "--train.warmup_steps=10"},
        {"train.warmup_steps", "'10'", "less than train.steps"}},
+      {{"--checkpoint.keep_best=2", "--eval.every=10"},
+       {"checkpoint.keep_best", "'2'", "eval.every", "checkpoint.every"}},
+      {{"--checkpoint.keep_best=2", "--checkpoint.every=10"},
+       {"checkpoint.keep_best", "'2'", "eval.every", "checkpoint.every"}},
       {{"--eval.domains=invert,sepia"}, {"eval.domains", "sepia", "invert"}},
       {{"--sidecar=nonsense"}, {"sidecar", "nonsense", "HOST:PORT"}},
       {{"--gate.layer=6"}, {"gate.layer", "'6'", "depth", "6"}},
@@ -87,6 +91,7 @@ TEST(TrainConfig, WhatFitsIsAccepted) {
         Arguments{"--train.steps=1", "--train.warmup_steps=0"}, Arguments{"--sidecar=off"},
         Arguments{"--sidecar=sluice.example:50551"}, Arguments{"--sidecar=[::1]:50551"},
         Arguments{"--gate.layer=5"},
+        Arguments{"--checkpoint.keep_best=1", "--checkpoint.every=5", "--eval.every=10"},
         Arguments{"--gate.mode=compact", "--gate.scorer=head", "--gate.train_head=off"},
         Arguments{"--model.preset=vit_tiny", "--data.mean=0.5,0.4,0.3", "--data.std=1,1,1"}}) {
     const absl::Status status = ValidateTrainConfig(Parsed(arguments));
@@ -205,7 +210,8 @@ TEST(TrainConfig, TheFingerprintLeavesAsideWhatAResumedRunMayChange) {
   for (const std::string argument :
        {"--run.name=other", "--run.folder=elsewhere", "--data.folder=moved", "--data.threads=2",
         "--eval.every=5", "--eval.mode=dense", "--checkpoint.every=7", "--resume", "--stop_after=3",
-        "--sidecar=off", "--json=-", "--log.level=warn", "--nproc=2"}) {
+        "--sidecar=off", "--json=-", "--log.level=warn", "--nproc=2", "--max-restarts=3",
+        "--grace_seconds=5", "--checkpoint.keep_best=1", "--checkpoint.asynchronous=false"}) {
     EXPECT_EQ(Fingerprint(Parsed({argument})), fingerprint) << argument;
   }
 }

@@ -36,6 +36,10 @@ TEST(RankEnvironmentTest, ReadsTorchrunsVariables) {
   EXPECT_EQ(env->world_size, 4);
   EXPECT_EQ(env->master_address, "node-0");
   EXPECT_EQ(env->master_port, 29500);
+  EXPECT_EQ(env->restart, 0);
+  Table restarted = table;
+  restarted["TORCHELASTIC_RESTART_COUNT"] = "7";
+  EXPECT_EQ(ReadRankEnvironment(In(restarted))->restart, 7);
 }
 
 TEST(RankEnvironmentTest, KnowsWhetherThereIsAGroup) {
@@ -60,6 +64,7 @@ TEST(RankEnvironmentTest, AnErrorNamesVariableValueAndRange) {
       {"MASTER_ADDR", nullptr, "MASTER_ADDR is not set"},
       {"MASTER_PORT", "65536", "MASTER_PORT is '65536', expected an integer in [1, 65535]"},
       {"MASTER_PORT", "0", "MASTER_PORT is '0'"},
+      {"TORCHELASTIC_RESTART_COUNT", "-1", "TORCHELASTIC_RESTART_COUNT is '-1'"},
   };
   for (const auto& c : cases) {
     Table table = Good();
