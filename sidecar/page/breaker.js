@@ -23,13 +23,13 @@ const known = (probe) => Number(probe.limit) > 0;
 function row(probe) {
   const worse = known(probe) && Number(probe.loss_delta) > Number(probe.limit);
   return [probe.probe, {text: known(probe) ? signed(probe.loss_delta) : '–', warn: worse}, known(probe) ? signed(probe.limit) : '–',
-    String(probe.step), String(probe.checks_ok), String(probe.checks_worse), String(probe.worse_in_a_row)];
+    String(probe.step), `${probe.checks_ok} / ${probe.checks_worse}`, String(probe.worse_in_a_row)];
 }
 
 function probeTable(probes) {
   if (probes.length === 0) return [el('p', {class: 'note'}, 'No probe has been checked yet.')];
   return [el('p', {class: 'note'}, 'Rise of the loss over the probe’s baseline; the dashed mark is its limit.'),
-    table('Legacy probes', ['Probe', 'Loss', 'Limit', 'At step', 'OK', 'Worse', 'In a row'], probes.map(row))];
+    table('Legacy probes', ['Probe', 'Loss', 'Limit', 'At step', 'OK / worse', 'In a row'], probes.map(row))];
 }
 
 export class Breaker {

@@ -63,7 +63,7 @@ export class LineChart {
       animation: false, parsing: false, normalized: true, responsive: true, maintainAspectRatio: false,
       interaction: {mode: 'index', intersect: false, axis: 'x'},
       scales: {
-        x: axis({type: 'linear', titled: 'step', bounds: 'data', ticks: {precision: 0}}),
+        x: axis({type: 'linear', titled: 'step', bounds: 'data', ticks: {precision: 0, includeBounds: false}}),
         y: axis({}),
       },
       plugins: {legend: {display: false}, tooltip: {...tooltip(), callbacks: {

@@ -9,7 +9,7 @@ const STATES = {live: 'live', polling: 'live, asked every few seconds', away: 'n
 const NEWEST = 12;  // Windows of the table.
 
 const charts = {
-  rate: new LineChart(byId('chart-rate'), {title: 'Activation rate', explained: 'share of open patches, per gate layer', digits: 3, low: 0, high: 1, least: 1}),
+  rate: new LineChart(byId('chart-rate'), {title: 'Activation rate', explained: 'share of open patches, per gate layer', digits: 3, low: 0, high: 1, least: 2}),
   threshold: new LineChart(byId('chart-threshold'), {title: 'Threshold θ', explained: 'per gate layer; dots are directives', digits: 4, low: 0, high: 1, least: 0.1}),
   entropy: new LineChart(byId('chart-entropy'), {title: 'Entropy, moving average', explained: 'of the scores, per gate layer', digits: 4, low: 0, high: 1, least: 0.1}),
   loss: new LineChart(byId('chart-loss'), {title: 'Loss', explained: 'mean over open images', digits: 4, low: 0, least: 0.5}),

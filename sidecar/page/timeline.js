@@ -7,10 +7,17 @@ const PAGE = 15;
 // Windows in a row that led to nothing for the same reason are one entry.
 function ofWindows(windows) {
   const entries = [];
+  let newest = 0;
   for (const window of windows) {
     const version = Number(window.directive_version), first = Number(window.first_step), last = Number(window.last_step);
     const before = entries.at(-1);
     if (before && first <= before.last) entries.push({kind: 'restore', first, last: first, what: 'Went back', text: `Steps from ${first} on are run again.`});
+    // Only the newest of those is told with its reason (ofNow).
+    if (newest > 0 && version > newest + 1) {
+      const versions = version === newest + 2 ? `Directive ${newest + 1}` : `Directives ${newest + 1}–${version - 1}`;
+      entries.push({kind: 'directive', first, last: first, what: versions, text: 'Made between two windows: by hand, by the breaker or for dormant groups.'});
+    }
+    newest = Math.max(newest, version);
     if (before && before.kind === 'decision' && version === 0 && before.text === window.reason && first === before.last + 1) {
       before.last = last;
       before.count += 1;

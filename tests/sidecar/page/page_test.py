@@ -137,6 +137,14 @@ class Content(PageTest):
         self.assertEqual(page.locator("main img").count(), 0)
         self.assertIsNone(page.evaluate("window.owned ?? null"))
 
+    def test_a_directive_between_two_windows_is_not_forgotten(self):
+        page = self.open()
+        version = made_up.set_threshold(ranks[0].channel, RUN, 0.45, "by hand, as a test").directive.version
+        titles = "what => [...document.querySelectorAll('#timeline .what')].some(node => node.textContent === what)"
+        self.until(page, titles, f"Directive {version}, between two windows")
+        feed(20)  # The directive of the next window takes its place in the run's state.
+        self.until(page, titles, f"Directive {version}")
+
     def test_directives_alone_and_more_of_them(self):
         page = self.open()
         page.wait_for_selector("#timeline li:nth-child(15)")
