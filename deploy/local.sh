@@ -27,6 +27,9 @@ Commands
                      (--output FILE: elsewhere)
   parity [NAME…]     compare logits and every gradient with timm's (tests/parity; installs 5 GB of Python packages);
                      parity step [OPTION…]: the time of a dense step beside timm's, in turns
+  stage              build, and put into build/image what deploy/Dockerfile takes with BINARIES=prebuilt
+  compose            build, then run deploy/compose.yaml in a Docker engine of its own, with faults (needs root; two minutes,
+                     the first time five)
   clean              remove build/
 
 Environment
@@ -283,6 +286,23 @@ parity() {
   "$deps/parity/bin/python" tests/parity/parity.py --tool build/cpu/bin/sluice_parity_tool "$@"
 }
 
+# The folder with LibTorch's wheels.
+wheels() { realpath "${LIBTORCH_ROOT:-$deps/libtorch/torch}/.."; }
+
+stage() {
+  build cpu sluice-worker sluice-sidecar sluicectl
+  deploy/stage.sh cpu build/cpu/bin "$(wheels)" build/image
+  say "docker build takes build/image with --build-arg BINARIES=prebuilt"
+}
+
+compose() {
+  install_packages build test compose
+  install_apart deploytest
+  build cpu sluice-worker sluice-sidecar sluicectl
+  SLUICE_TEST_PEERS=${SLUICE_TEST_PEERS:-required} exec tests/deploy/containers/compose_live.sh build/cpu/bin "$(wheels)" \
+    build/compose
+}
+
 main() {
   local command=${1:-}
   if (($# > 0)); then shift; fi
@@ -298,6 +318,10 @@ main() {
     sanitize) sanitize ;;
     convert) convert "$@" ;;
     parity) parity "$@" ;;
+    stage | compose)
+      if (($# > 0)); then die "$command takes no argument, got: $*"; fi
+      "$command"
+      ;;
     clean) rm -rf build ;;
     -h | --help | help) usage ;;
     '') usage >&2 && exit 2 ;;

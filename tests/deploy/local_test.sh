@@ -24,6 +24,7 @@ expect 1 "model 'vit' is unknown to convert; it is one of dinov2" convert vit
 expect 1 "convert dinov2 takes --output FILE, got: --output" convert dinov2 --output
 expect 1 "convert dinov2 takes --output FILE, got: --into a" convert dinov2 --into a
 expect 1 "convert dinov2 takes --output FILE, got: --output a b" convert dinov2 --output a b
+expect 1 "stage takes no argument, got: x" stage x
 for command in test sanitize; do
   SLUICE_TEST_PEERS=some expect 1 "SLUICE_TEST_PEERS is 'some', expected required or optional" "$command"
 done
