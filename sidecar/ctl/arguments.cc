@@ -213,8 +213,10 @@ CLI::App* AddCommand(CLI::App& app, const std::string& name, const std::string& 
 void DefineCommands(CLI::App& app, Texts& texts, Arguments& result) {
   AddCommand(app, "runs", "list the runs that the sidecar knows, newest activity first", nullptr);
   AddCommand(app, "get", "show one run in full", &result.run);
-  CLI::App* const watch = AddCommand(
-      app, "watch", "print a line per closed window or directive until the run ends", &result.run);
+  CLI::App* const watch = AddCommand(app, "watch",
+                                     "show a run until it ends: in place on a terminal, else a "
+                                     "line per closed window or directive",
+                                     &result.run);
   watch->add_option("--count", texts.count, "end after so many updates");
   CLI::App* const history =
       AddCommand(app, "history", "print a run's windows, oldest first", &result.run);

@@ -9,7 +9,6 @@
 #include "sidecar/ctl/table.h"
 
 namespace sluice::ctl {
-namespace {
 
 std::string ActionText(v1::BreakerAction action) {
   switch (action) {
@@ -46,8 +45,6 @@ std::string ProbeTable(const v1::RunState& state) {
                 {"CALM IN A ROW"}},
                rows);
 }
-
-}  // namespace
 
 std::string BreakerText(const v1::RunState& state) {
   const v1::BreakerState& breaker = state.breaker();

@@ -31,44 +31,6 @@ std::vector<std::string> RunRow(const v1::RunState& state) {
   return row;
 }
 
-std::string LayerTable(const v1::RunState& state) {
-  Rows rows;
-  for (const v1::LayerState& layer : state.layers()) {
-    const bool seen = HasWindow(layer);
-    uint64_t open = 0, closed = 0;
-    for (const v1::LayerCounters& counters : state.counters().layers()) {
-      if (counters.layer() != layer.layer()) continue;
-      open = counters.tokens_open();
-      closed = counters.tokens_closed();
-    }
-    rows.push_back({absl::StrCat(layer.layer()), Fixed(layer.threshold(), 4),
-                    FixedOr(layer.target_rate() > 0.0, layer.target_rate(), 3),
-                    FixedOr(seen, layer.activation_rate(), 3), FixedOr(seen, layer.score_ema(), 4),
-                    FixedOr(seen, layer.score_mean(), 4), FixedOr(seen, layer.score_stddev(), 4),
-                    absl::StrCat(open), absl::StrCat(closed)});
-  }
-  return Table({{"LAYER"},
-                {"THRESHOLD"},
-                {"TARGET RATE"},
-                {"ACTIVATION RATE"},
-                {"ENTROPY EMA"},
-                {"ENTROPY"},
-                {"STDDEV"},
-                {"TOKENS OPEN"},
-                {"TOKENS CLOSED"}},
-               rows);
-}
-
-std::string RankTable(const v1::RunState& state) {
-  Rows rows;
-  for (const v1::RankState& rank : state.ranks()) {
-    rows.push_back({absl::StrCat(rank.rank()),
-                    rank.ended() ? "ended" : (rank.connected() ? "live" : "lost"),
-                    absl::StrCat(rank.step()), absl::StrCat(rank.generation())});
-  }
-  return Table({{"RANK"}, {"STATE", true}, {"STEP"}, {"GENERATION"}}, rows);
-}
-
 void AddDirective(const v1::Directive& directive, Pairs& pairs) {
   if (directive.version() == 0) {
     pairs.emplace_back("directive", "none yet");
@@ -138,6 +100,44 @@ std::string FixedOr(bool present, double value, int digits) {
 bool HasWindow(const v1::LayerState& layer) {
   return layer.score_mean() != 0.0 || layer.score_ema() != 0.0 || layer.score_stddev() != 0.0 ||
          layer.activation_rate() != 0.0;
+}
+
+std::string LayerTable(const v1::RunState& state) {
+  Rows rows;
+  for (const v1::LayerState& layer : state.layers()) {
+    const bool seen = HasWindow(layer);
+    uint64_t open = 0, closed = 0;
+    for (const v1::LayerCounters& counters : state.counters().layers()) {
+      if (counters.layer() != layer.layer()) continue;
+      open = counters.tokens_open();
+      closed = counters.tokens_closed();
+    }
+    rows.push_back({absl::StrCat(layer.layer()), Fixed(layer.threshold(), 4),
+                    FixedOr(layer.target_rate() > 0.0, layer.target_rate(), 3),
+                    FixedOr(seen, layer.activation_rate(), 3), FixedOr(seen, layer.score_ema(), 4),
+                    FixedOr(seen, layer.score_mean(), 4), FixedOr(seen, layer.score_stddev(), 4),
+                    absl::StrCat(open), absl::StrCat(closed)});
+  }
+  return Table({{"LAYER"},
+                {"THRESHOLD"},
+                {"TARGET RATE"},
+                {"ACTIVATION RATE"},
+                {"ENTROPY EMA"},
+                {"ENTROPY"},
+                {"STDDEV"},
+                {"TOKENS OPEN"},
+                {"TOKENS CLOSED"}},
+               rows);
+}
+
+std::string RankTable(const v1::RunState& state) {
+  Rows rows;
+  for (const v1::RankState& rank : state.ranks()) {
+    rows.push_back({absl::StrCat(rank.rank()),
+                    rank.ended() ? "ended" : (rank.connected() ? "live" : "lost"),
+                    absl::StrCat(rank.step()), absl::StrCat(rank.generation())});
+  }
+  return Table({{"RANK"}, {"STATE", true}, {"STEP"}, {"GENERATION"}}, rows);
 }
 
 std::string RunsText(const v1::ListRunsResponse& response) {

@@ -28,6 +28,9 @@ bool HasWindow(const v1::LayerState& layer);
 
 std::string RunsText(const v1::ListRunsResponse& response);
 std::string RunText(const v1::RunState& state);
+// Parts of it: a row for each gate layer, and for each rank.
+std::string LayerTable(const v1::RunState& state);
+std::string RankTable(const v1::RunState& state);
 std::string HistoryText(const v1::GetHistoryResponse& response);
 std::string DirectiveText(const v1::Directive& directive);
 

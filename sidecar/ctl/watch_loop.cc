@@ -11,6 +11,7 @@
 #include "sidecar/ctl/format.h"
 #include "sidecar/ctl/run_feed.h"
 #include "sidecar/ctl/watch_format.h"
+#include "sidecar/ctl/watch_screen.h"
 
 namespace sluice::ctl {
 namespace {
@@ -18,19 +19,26 @@ namespace {
 // What a watch has printed.
 class Printer {
  public:
-  Printer(const Arguments& arguments, Output* output) : arguments_(arguments), output_(output) {}
+  Printer(const Arguments& arguments, Output* output)
+      : arguments_(arguments),
+        output_(output),
+        in_place_(!arguments.json && IsScreen(output->descriptor())) {}
 
   absl::Status Print(const v1::RunState& state) {
     ++printed_;
     done_ = HasEnded(state) || printed_ == arguments_.count;
-    return arguments_.json ? output_->Json(state) : output_->Text(format_.Update(state));
+    if (arguments_.json) return output_->Json(state);
+    if (!in_place_) return output_->Text(format_.Update(state));
+    return output_->Text(screen_.Update(state, SizeOf(output_->descriptor())));
   }
   bool done() const { return done_ || output_->closed(); }
 
  private:
   const Arguments& arguments_;
   Output* const output_;
+  const bool in_place_;
   WatchFormat format_;
+  WatchScreen screen_;
   uint64_t printed_ = 0;
   bool done_ = false;
 };

@@ -13,8 +13,9 @@ namespace sluice::ctl {
 // later, and returns them. To be called before the first channel is made.
 sigset_t BlockEndSignals();
 
-// Prints a run's updates until it ends, `arguments.count` are printed, one of `signals` arrives, or
-// nobody reads the output: all of these are OK. An error is one line for the user.
+// Prints a run's updates, over each other on a terminal and line by line elsewhere, until it ends,
+// `arguments.count` are printed, one of `signals` arrives, or nobody reads the output: all of these
+// are OK. An error is one line for the user.
 absl::Status WatchRun(const Arguments& arguments, const sigset_t& signals, Client* client,
                       Output* output);
 
