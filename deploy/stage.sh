@@ -14,7 +14,7 @@ case $variant in
     ldd "$bin/sluice-worker" | awk '$3 ~ "^/" {print $3}' | xargs realpath --no-symlinks |
       sed -n "s|^$libtorch/||p"
     ;;
-  cuda) (cd "$libtorch" && find torch/lib nvidia/*/lib -name '*.so*' ! -name 'libtorch_python*' ! -name 'libshm*') ;;
+  cuda) (cd "$libtorch" && find torch/lib nvidia/*/lib -maxdepth 1 -type f -name '*.so*' ! -name 'libtorch_python*') ;;
   *)
     echo "stage.sh: variant '$variant' is unknown; it is one of cpu, cuda" >&2
     exit 1
