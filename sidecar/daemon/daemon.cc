@@ -8,7 +8,6 @@
 #include "common/host_port.h"
 #include "common/log.h"
 #include "common/status.h"
-#include "sidecar/http/status_page.h"
 
 namespace sluice::sidecar {
 namespace {
@@ -51,7 +50,7 @@ absl::Status Daemon::StartServers(const DaemonOptions& options) {
 }
 
 HttpPages Daemon::Pages() {
-  return {[this] { return metrics_.Text(); }, [this] { return StatusPage(*hub_.Get()); },
+  return {[this] { return metrics_.Text(); }, [this] { return hub_.Get(); },
           [this] { return writer_.SinceHeartbeat() < kHeartbeatLimit; },
           [this] { return writer_.writable() && !stopping_; }};
 }

@@ -195,7 +195,8 @@ TEST_F(Sidecar, ScrapePassesPromtoolAndPagesAnswer) {
   EXPECT_EQ(std::system(("promtool check metrics < " + file).c_str()), 0);
   EXPECT_EQ(HttpGet(sidecar.http(), "/healthz"), "ok\n");
   EXPECT_EQ(HttpGet(sidecar.http(), "/readyz"), "ok\n");
-  EXPECT_THAT(HttpGet(sidecar.http(), "/"), HasSubstr("<h2>a</h2>"));
+  EXPECT_THAT(HttpGet(sidecar.http(), "/"), HasSubstr("<title>Sluice</title>"));
+  EXPECT_THAT(HttpGet(sidecar.http(), "/api/runs/a"), HasSubstr("\"run\":\"a\""));
 }
 
 TEST_F(Sidecar, BadStartsSayOneLine) {
