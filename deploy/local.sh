@@ -36,6 +36,7 @@ Environment
   LIBTORCH_ROOT      folder with LibTorch's include/ and lib/; default .deps/libtorch/torch, downloaded if missing
   CMAKE_PREFIX_PATH  where CMake looks for other libraries first
   SLUICE_PACKAGES    `skip` installs no Debian package, for machines that are set up in another way
+  SLUICE_TEST_MINUTES  `test` leaves out a sanitizer's tests that may end after so many minutes, and says so
   SLUICE_TEST_PEERS  `required` (default): a test fails if a program or package is missing that it needs beside what
                      is built here; `optional`: it skips
   SLUICE_JOBS        parallel jobs; default: processors, but at most one for every 2 GiB of memory
@@ -208,7 +209,7 @@ run_ctest() {
 # test_sanitized PRESET: builds, and runs the tests unless these very binaries have passed before. Tests start each
 # other's programs, so one stamp stands for all. The checks of the tree and of scripts are the preset cpu's.
 test_sanitized() {
-  local targets=() chosen=(-LE deploy) stamp=build/$1/passed sums
+  local targets=() chosen=(-LE 'deploy|browser') stamp=build/$1/passed sums
   if [[ $1 == tsan ]]; then targets=(sluice_thread_tests) chosen=(-L threads); fi
   say "building preset $1"
   build "$1" "${targets[@]}"
@@ -240,8 +241,16 @@ run_tests() {
   build cpu
   run_ctest cpu "$@"
   if (($# > 0)); then return; fi
-  test_sanitized asan
-  test_sanitized tsan
+  if time_is_left asan 17; then test_sanitized asan; fi
+  if time_is_left tsan 5; then test_sanitized tsan; fi
+}
+
+# time_is_left PRESET MINUTES: whether so many are left of SLUICE_TEST_MINUTES, if that is set. A slow machine then tests less,
+# and says so.
+time_is_left() {
+  if [[ -z ${SLUICE_TEST_MINUTES:-} ]] || ((SECONDS / 60 + $2 <= SLUICE_TEST_MINUTES)); then return; fi
+  say "tests of preset $1: LEFT OUT, $((SECONDS / 60)) of $SLUICE_TEST_MINUTES min were used up and they may take $2"
+  return 1
 }
 
 sanitize() {
