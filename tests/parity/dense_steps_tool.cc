@@ -11,9 +11,9 @@
 #include "common/status.h"
 #include "tests/parity/tool_main.h"
 #include "worker/config/train_config.h"
-#include "worker/train/adamw.h"
 #include "worker/train/bench_variants.h"
 #include "worker/train/clock.h"
+#include "worker/train/optimizer.h"
 #include "worker/train/setup.h"
 
 namespace sluice::train {
@@ -37,7 +37,7 @@ absl::Status Run(const ToolOptions& options) {
   memory::Settings memory;
   memory.autocast = options.autocast == "bf16";
   model.SetMemory(memory);
-  const std::unique_ptr<AdamW> optimizer = MakeOptimizer(model);
+  const std::unique_ptr<Optimizer> optimizer = MakeOptimizer(model);
   const ModelBatch batch = MadeUpBatch(vit, options.batch);
   StepScales scales;
   scales.lr = 1e-4;
