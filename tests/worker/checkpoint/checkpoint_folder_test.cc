@@ -170,7 +170,11 @@ TEST_F(CheckpointFolderTest, PruningSparesTheHealthyOne) {
 
 TEST(RetentionTest, TheBestAndTheHealthyOneStayBesideTheNewest) {
   const Steps steps = {1, 2, 3, 4, 5, 6};
-  Retention keep{.last = 2, .best = 2, .healthy_step = 0, };
+  Retention keep{
+      .last = 2,
+      .best = 2,
+      .healthy_step = 0,
+  };
   EXPECT_EQ(StepsToRemove(steps, keep), (Steps{1, 2, 3, 4})) << "none was evaluated";
   keep.accuracies = {{1, 0.5}, {2, 0.9}, {3, 0.7}, {4, 0.6}, {9, 1.0}};
   EXPECT_EQ(StepsToRemove(steps, keep), (Steps{1, 4}));
