@@ -28,6 +28,8 @@ Commands
   parity [NAME…]     compare logits and every gradient with timm's (tests/parity; installs 5 GB of Python packages);
                      parity step [OPTION…]: the time of a dense step beside timm's, in turns
   stage              build, and put into build/image what deploy/Dockerfile takes with BINARIES=prebuilt
+  soak [NAME…]       build, and run tests of faults with their large counts, an hour or more each (deploy/soak.sh lists
+                     them); logs into build/soak
   compose            build, then run deploy/compose.yaml in a Docker engine of its own, with faults (needs root; two minutes,
                      the first time five)
   clean              remove build/
@@ -304,6 +306,16 @@ stage() {
   say "docker build takes build/image with --build-arg BINARIES=prebuilt"
 }
 
+# soak [NAME…]
+soak() {
+  local targets
+  targets=$(deploy/soak.sh targets "$@")
+  install_peers
+  mapfile -t targets <<<"$targets"
+  build cpu "${targets[@]}"
+  deploy/soak.sh run build/cpu/bin "$@"
+}
+
 compose() {
   install_packages build test compose
   install_apart deploytest
@@ -327,6 +339,7 @@ main() {
     sanitize) sanitize ;;
     convert) convert "$@" ;;
     parity) parity "$@" ;;
+    soak) soak "$@" ;;
     stage | compose)
       if (($# > 0)); then die "$command takes no argument, got: $*"; fi
       "$command"

@@ -24,8 +24,9 @@ expect 1 "model 'vit' is unknown to convert; it is one of dinov2" convert vit
 expect 1 "convert dinov2 takes --output FILE, got: --output" convert dinov2 --output
 expect 1 "convert dinov2 takes --output FILE, got: --into a" convert dinov2 --into a
 expect 1 "convert dinov2 takes --output FILE, got: --output a b" convert dinov2 --output a b
+expect 1 "soak 'sink' is unknown; it is one of: kills" soak kills sink
 expect 1 "stage takes no argument, got: x" stage x
-for command in test sanitize; do
+for command in test sanitize soak; do
   SLUICE_TEST_PEERS=some expect 1 "SLUICE_TEST_PEERS is 'some', expected required or optional" "$command"
 done
 export SLUICE_PACKAGES=skip LIBTORCH_ROOT=/nowhere
