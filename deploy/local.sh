@@ -243,7 +243,7 @@ run_tests() {
   build cpu
   run_ctest cpu "$@"
   if (($# > 0)); then return; fi
-  if time_is_left asan 17; then test_sanitized asan; fi
+  if time_is_left asan 26; then test_sanitized asan; fi
   if time_is_left tsan 5; then test_sanitized tsan; fi
 }
 
