@@ -24,6 +24,7 @@ struct TrainState {
   uint64_t step = 0;               // Last finished step.
   uint32_t generation = 0;         // Of the run that wrote it.
   std::string fingerprint;         // config::Fingerprint.
+  std::string gemm;                // model::GemmName; empty in older checkpoints.
   double train_seconds = 0.0;      // Spent in training steps so far.
   std::vector<Counters> counters;  // Per rank.
   std::optional<Directive> in_force;

@@ -99,6 +99,7 @@ std::string StateToJson(const TrainState& s) {
               {"step", s.step},
               {"generation", s.generation},
               {"fingerprint", s.fingerprint},
+              {"gemm", s.gemm},
               {"train_seconds", s.train_seconds},
               {"in_force", ToJson(s.in_force)},
               {"agreed_next", ToJson(s.agreed_next)},
@@ -136,6 +137,7 @@ absl::StatusOr<TrainState> StateFromJson(const std::string& text) {
   SLUICE_RETURN_IF_ERROR(Read(j, "decision_position", s.decision_position));
   SLUICE_RETURN_IF_ERROR(Read(j, "group_steps", s.group_steps));
   // Older checkpoints have none of these.
+  if (j.contains("gemm")) SLUICE_RETURN_IF_ERROR(Read(j, "gemm", s.gemm));
   if (j.contains("healthy_step")) SLUICE_RETURN_IF_ERROR(Read(j, "healthy_step", s.healthy_step));
   if (j.contains("probes_calm")) SLUICE_RETURN_IF_ERROR(Read(j, "probes_calm", s.probes_calm));
   if (j.contains("temperatures")) SLUICE_RETURN_IF_ERROR(Read(j, "temperatures", s.temperatures));

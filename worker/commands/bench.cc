@@ -64,6 +64,7 @@ void Define(OptionSet& o, BenchOptions& b) {
          "step, memory: blocks keep their input alone and run again in the backward");
   o.Choice("autocast", &b.step.memory.autocast, {"off", "bf16"},
            "step, memory: products and attention in bfloat16");
+  config::DefineComputeOptions(o, b.step.compute);
   config::DefineModelOptions(o, b.step.model);
 }
 

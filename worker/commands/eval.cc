@@ -135,6 +135,7 @@ absl::Status Eval(const std::vector<std::string>& arguments) {
   const auto processors = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   at::set_num_threads(config.train.threads > 0 ? static_cast<int>(config.train.threads)
                                                : processors);
+  model::SetGemm(config::ResolveGemm(config.compute));
   json result;
   absl::Status status;
   SLUICE_RETURN_IF_ERROR(dist::Guard("eval", [&] {

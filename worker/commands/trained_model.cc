@@ -136,6 +136,7 @@ absl::StatusOr<TrainedModel> LoadTrainedModel(const config::TrainConfig& config)
   const auto processors = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   at::set_num_threads(config.train.threads > 0 ? static_cast<int>(config.train.threads)
                                                : processors);
+  model::SetGemm(config::ResolveGemm(config.compute));
   SLUICE_ASSIGN_OR_RETURN(const torch::Device device, train::ResolveDevice(config.device, 0));
   SLUICE_ASSIGN_OR_RETURN(train::Assembly assembly, train::Assemble(config, head.shape[0], device));
   result.model = std::move(assembly.model);

@@ -130,6 +130,7 @@ void DefineTrainOptions(OptionSet& options, TrainConfig& config) {
   DefineLegacyOptions(options, config.legacy);
   DefineOptim(options, config.train);
   DefineMemoryOptions(options, config.memory);
+  DefineComputeOptions(options, config.compute);
 }
 
 absl::Status ValidateTrainConfig(const TrainConfig& config) {
@@ -156,6 +157,7 @@ absl::Status ValidateTrainConfig(const TrainConfig& config) {
   SLUICE_RETURN_IF_ERROR(ValidateLegacyConfig(config.legacy, config.train.batch));
   SLUICE_RETURN_IF_ERROR(ValidateGateConfig(config.gate, vit.depth, config.train.steps));
   SLUICE_RETURN_IF_ERROR(ValidateMemoryConfig(config.memory, config.gate.mode));
+  SLUICE_RETURN_IF_ERROR(ValidateComputeConfig(config.compute));
   SLUICE_ASSIGN_OR_RETURN(const data::PipelineConfig pipeline, ResolvePipeline(config, true));
   return Annotate(
       data::ValidateNormalization(pipeline.normalization, static_cast<int>(vit.channels)),
@@ -232,7 +234,8 @@ std::string Fingerprint(const TrainConfig& c) {
         c.train.clip, c.train.label_smoothing, c.train.seed, c.train.optimizer, c.train.momentum,
         c.train.dormant_apply_to}},
       {"memory",
-       {c.memory.activations, c.memory.checkpointing, c.memory.autocast, c.memory.fp8_matmul}}}
+       {c.memory.activations, c.memory.checkpointing, c.memory.autocast, c.memory.fp8_matmul}},
+      {"compute", {c.compute.gemm}}}
       .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 

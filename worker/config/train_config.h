@@ -7,6 +7,7 @@
 #include "absl/status/status.h"
 #include "common/options.h"
 #include "worker/config/adapters_config.h"
+#include "worker/config/compute_options.h"
 #include "worker/config/footprint_config.h"
 #include "worker/config/gate_config.h"
 #include "worker/config/legacy_config.h"
@@ -81,6 +82,7 @@ struct TrainConfig {
   LegacyConfig legacy;
   OptimConfig train;
   MemoryConfig memory;
+  ComputeConfig compute;
   std::string eval_mode = "both";
   int64_t eval_every = 0;
   int64_t eval_batch = 256;

@@ -2,6 +2,7 @@
 
 #include "worker/memory/autocast.h"
 #include "worker/model/float8_linear.h"
+#include "worker/model/linear.h"
 
 namespace sluice::model {
 namespace {
@@ -20,7 +21,7 @@ class PartlyOpen : public torch::autograd::Function<PartlyOpen> {
     context->saved_data["bias"] = bias_is_open;
     // Of columns, only the open ones of x are needed.
     context->save_for_backward({rows ? x : x.index_select(-1, index), weight, index});
-    return at::linear(x, weight, bias);
+    return Linear(x, weight, bias);
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& grads) {
@@ -30,13 +31,17 @@ class PartlyOpen : public torch::autograd::Function<PartlyOpen> {
     const torch::Tensor x = saved[0].flatten(0, -2).to(type), weight = saved[1].to(type);
     const torch::Tensor index = saved[2], g = grads[0].flatten(0, -2);
     torch::Tensor dx, dw = torch::zeros_like(weight), db;
-    if (context->needs_input_grad(0)) dx = grads[0].matmul(weight);
+    if (context->needs_input_grad(0)) {
+      std::vector<int64_t> shape = grads[0].sizes().vec();
+      shape.back() = weight.size(1);
+      dx = Multiply(g, weight).view(shape);
+    }
     if (context->saved_data["rows"].toBool()) {
       const torch::Tensor open = g.index_select(1, index);
-      dw.index_copy_(0, index, open.t().mm(x));
+      dw.index_copy_(0, index, Multiply(open.t(), x));
       db = torch::zeros({weight.size(0)}, g.options()).index_copy_(0, index, open.sum(0));
     } else {
-      dw.index_copy_(1, index, g.t().mm(x));
+      dw.index_copy_(1, index, Multiply(g.t(), x));
       if (context->saved_data["bias"].toBool()) db = g.sum(0);
     }
     return {dx, dw, db, torch::Tensor(), torch::Tensor(), torch::Tensor()};
@@ -48,9 +53,9 @@ torch::Tensor ApplyLinear(const OpenPart& part, const torch::Tensor& x, const to
   using Weight = OpenPart::Weight;
   if (part.weight == Weight::kAll || !weight.requires_grad() || !at::GradMode::is_enabled())
     return float8 && memory::Autocast::IsOn(x.device()) ? Float8Linear(x, weight, bias)
-                                                        : at::linear(x, weight, bias);
+                                                        : Linear(x, weight, bias);
   if (part.weight == Weight::kNone)
-    return at::linear(x, weight.detach(), part.bias ? bias : bias.detach());
+    return Linear(x, weight.detach(), part.bias ? bias : bias.detach());
   return PartlyOpen::apply(x, weight, bias, part.index, part.weight == Weight::kRows, part.bias);
 }
 
@@ -80,8 +85,8 @@ torch::Tensor Projection::Rows(const torch::Tensor& x, int64_t first, int64_t co
     return ApplyLinear(part, x * own(adapter_->ia3)[0], weight, bias, float8_);
   const torch::Tensor y = ApplyLinear(part, x, weight, bias, float8_);
   if (adapter_->ia3.defined()) return y * rows(own(adapter_->ia3)).squeeze(1);
-  const torch::Tensor low = at::linear(x, own(adapter_->lora_a));
-  return y + adapter_->scale * at::linear(low, rows(own(adapter_->lora_b)));
+  const torch::Tensor low = Linear(x, own(adapter_->lora_a), {});
+  return y + adapter_->scale * Linear(low, rows(own(adapter_->lora_b)), {});
 }
 
 }  // namespace sluice::model

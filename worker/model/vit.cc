@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "worker/memory/recompute.h"
+#include "worker/model/linear.h"
 
 namespace sluice::model {
 namespace {
@@ -79,7 +80,7 @@ torch::Tensor VitImpl::Norm(const torch::nn::LayerNorm& layer, const torch::Tens
 torch::Tensor VitImpl::Embed(const torch::Tensor& images) {
   const torch::Tensor patches = Patchify(images);
   const torch::Tensor weight = Own(patch_proj->weight).flatten(1);
-  const torch::Tensor embedded = at::linear(patches, weight, Own(patch_proj->bias));
+  const torch::Tensor embedded = Linear(patches, weight, Own(patch_proj->bias));
   const torch::Tensor cls = Own(cls_token).expand({images.size(0), 1, config_.dim});
   return Norm(norm_pre, at::cat({cls, embedded}, 1) + Own(pos_embed));
 }
@@ -87,7 +88,7 @@ torch::Tensor VitImpl::Embed(const torch::Tensor& images) {
 torch::Tensor VitImpl::EmbedRows(const EmbeddingRows& rows) {
   const torch::Tensor is_cls =
       (rows.token == 0).to(rows.patches.scalar_type()).unsqueeze(1);  // [T, 1]
-  torch::Tensor x = at::mm(rows.patches, Own(patch_proj->weight).flatten(1).t()) +
+  torch::Tensor x = Linear(rows.patches, Own(patch_proj->weight).flatten(1), {}) +
                     at::mm(is_cls, Own(cls_token)[0]);
   if (patch_proj->bias.defined()) x = x + at::mm(1 - is_cls, Own(patch_proj->bias).unsqueeze(0));
   return Norm(norm_pre, x + at::embedding(Own(pos_embed)[0], rows.token));
@@ -97,8 +98,8 @@ torch::Tensor VitImpl::BeforePool(const torch::Tensor& rows) { return Norm(norm,
 
 torch::Tensor VitImpl::Classify(const torch::Tensor& pooled) {
   const torch::Tensor rows = Norm(fc_norm, pooled);
-  return classifier_is_open_ ? head->forward(rows)
-                             : at::linear(rows, head->weight.detach(), head->bias.detach());
+  return classifier_is_open_ ? Linear(rows, head->weight, head->bias)
+                             : Linear(rows, head->weight.detach(), head->bias.detach());
 }
 
 void VitImpl::Attach(const AdapterConfig& config) {

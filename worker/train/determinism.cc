@@ -14,6 +14,7 @@ void SetUpLibTorch(const config::TrainConfig& config, const launch::RankEnvironm
   const int64_t threads = config.train.threads > 0 ? config.train.threads
                                                    : std::max<int64_t>(1, processors / ranks_here);
   at::set_num_threads(static_cast<int>(threads));
+  model::SetGemm(config::ResolveGemm(config.compute));
   at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/true);
   at::globalContext().setDeterministicFillUninitializedMemory(false);
 }

@@ -88,6 +88,15 @@ absl::Status CheckSame(const std::string& path, const checkpoint::TrainState& st
   return absl::OkStatus();
 }
 
+// Goes on multiplying as the run did that wrote the checkpoint.
+void TakeGemm(const std::string& path, const checkpoint::TrainState& state) {
+  if (state.gemm.empty()) return;
+  const absl::StatusOr<model::Gemm> gemm = model::ResolveGemm(state.gemm);
+  if (gemm.ok()) return model::SetGemm(*gemm);
+  LogWarn(absl::StrCat("checkpoint '", path, "' was written by a run that multiplied by ",
+                       state.gemm, ", which this processor cannot: what follows is not exact"));
+}
+
 }  // namespace
 
 absl::StatusOr<torch::Device> ResolveDevice(const std::string& name, int local_rank) {
@@ -229,6 +238,7 @@ absl::StatusOr<std::optional<checkpoint::TrainState>> Restore(
                           checkpoint::LoadNewest(config.run_folder));
   if (!newest) return std::optional<checkpoint::TrainState>();
   SLUICE_RETURN_IF_ERROR(CheckSame(newest->path, newest->state, config, class_names));
+  TakeGemm(newest->path, newest->state);
   SLUICE_RETURN_IF_ERROR(RestoreAssembly(newest->file, newest->path, newest->state, assembly));
   return std::optional<checkpoint::TrainState>(std::move(newest->state));
 }

@@ -135,7 +135,9 @@ absl::StatusOr<BenchPlan> ResolveBench(const StepBenchConfig& config) {
     return absl::InvalidArgumentError("modes and rates must name one at least");
   for (const BenchVariant& variant : plan.variants)
     SLUICE_RETURN_IF_ERROR(config::ValidateMemoryConfig(config.memory, variant.mode));
+  SLUICE_RETURN_IF_ERROR(config::ValidateComputeConfig(config.compute));
   at::set_num_threads(static_cast<int>(config.threads));
+  model::SetGemm(config::ResolveGemm(config.compute));
   return plan;
 }
 

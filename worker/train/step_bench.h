@@ -14,6 +14,7 @@ namespace sluice::train {
 struct StepBenchConfig {
   config::ModelConfig model;
   config::MemoryConfig memory;
+  config::ComputeConfig compute;
   std::vector<std::string> modes = {"compact", "selective"};
   std::vector<double> rates = {0.25, 0.5, 0.8};
   std::vector<int64_t> layers = {1};
@@ -24,7 +25,7 @@ struct StepBenchConfig {
   int64_t rounds = 15;
 };
 
-// The model and what is measured of it. Sets LibTorch's threads.
+// The model and what is measured of it. Sets LibTorch's threads and what multiplies.
 struct BenchPlan {
   model::VitConfig vit;
   std::vector<BenchVariant> variants;  // One at least.

@@ -189,6 +189,7 @@ absl::Status Trainer::Checkpoint(int64_t step) {
   if (breaker_level_ == 0 && (!checks_.has_probes() || state_.probes_calm))
     state_.healthy_step = state_.step;  // Until it turns out that it cannot be saved.
   state_.fingerprint = config::Fingerprint(config);
+  state_.gemm = model::GemmName(model::CurrentGemm());
   state_.in_force = parts_.agreement->in_force();
   state_.agreed_next = parts_.agreement->agreed_next();
   state_.decision_position = static_cast<uint64_t>(step) + (state_.agreed_next ? 1 : 0);

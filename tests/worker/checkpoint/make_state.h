@@ -25,6 +25,7 @@ inline TrainState MakeState() {
   state.step = 120;
   state.generation = 3;
   state.fingerprint = "{\"model\":1}";
+  state.gemm = "onednn";
   state.train_seconds = 12.345678901234567;
   state.counters.resize(2);
   for (size_t rank = 0; rank < 2; ++rank) {
@@ -62,6 +63,7 @@ inline void ExpectSameButCounters(const TrainState& actual, const TrainState& ex
   EXPECT_EQ(actual.step, expected.step);
   EXPECT_EQ(actual.generation, expected.generation);
   EXPECT_EQ(actual.fingerprint, expected.fingerprint);
+  EXPECT_EQ(actual.gemm, expected.gemm);
   EXPECT_EQ(actual.train_seconds, expected.train_seconds);
   EXPECT_EQ(actual.temperatures, expected.temperatures);
   EXPECT_EQ(actual.uncertainty, expected.uncertainty);

@@ -195,7 +195,8 @@ const Arguments kMatters = {"--model.preset=vit_tiny",
                             "--train.epsilon=1e-7",
                             "--train.clip=2",
                             "--train.label_smoothing=0.1",
-                            "--train.seed=1"};
+                            "--train.seed=1",
+                            "--compute.gemm=mkl"};
 
 TEST(TrainConfig, TheFingerprintChangesWithEachOptionThatMatters) {
   std::set<std::string> seen = {Fingerprint({})};

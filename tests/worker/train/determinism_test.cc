@@ -39,6 +39,16 @@ TEST_F(DeterminismTest, ThreadsAreWhatIsAskedForOrAShareOfTheProcessors) {
   EXPECT_EQ(ThreadsOf(0, 1, 64), processors);
 }
 
+TEST_F(DeterminismTest, ProductsAreByWhatIsAskedFor) {
+  config::TrainConfig config;
+  config.compute.gemm = "mkl";
+  SetUpLibTorch(config, {});
+  EXPECT_EQ(model::CurrentGemm(), model::Gemm::kMkl);
+  config.compute.gemm = "auto";
+  SetUpLibTorch(config, {});
+  EXPECT_EQ(model::CurrentGemm(), *model::ResolveGemm("auto"));
+}
+
 TEST_F(DeterminismTest, OperatorsAreDeterministic) {
   ThreadsOf(1, 1, 1);
   EXPECT_TRUE(at::globalContext().deterministicAlgorithms());

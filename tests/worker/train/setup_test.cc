@@ -165,6 +165,23 @@ TEST_F(SetupTest, TheNewestCheckpointIsRestoredBitForBit) {
     EXPECT_EQ(restored.optimizer->group_steps()[g], static_cast<int64_t>(10 + g));
 }
 
+// The processor's rule may have become another one since.
+TEST_F(SetupTest, ARunGoesOnByWhatItMultipliedBefore) {
+  const config::TrainConfig config = Config();
+  Assembly assembly = Make(config);
+  checkpoint::TrainState state = State(config, assembly, 10);
+  const auto after = [&](const std::string& gemm) {
+    state.gemm = gemm;
+    ++state.step;
+    Save(state, assembly);
+    EXPECT_TRUE(Restore(config, kClasses, assembly).ok());
+    return model::CurrentGemm();
+  };
+  EXPECT_EQ(after("mkl"), model::Gemm::kMkl);
+  EXPECT_EQ(after(""), model::Gemm::kMkl);  // An older checkpoint says nothing.
+  EXPECT_EQ(after(model::GemmName(*model::ResolveGemm("auto"))), *model::ResolveGemm("auto"));
+}
+
 TEST_F(SetupTest, AnotherConfigurationOrLabelMapIsRefused) {
   const config::TrainConfig config = Config();
   Assembly assembly = Make(config);
