@@ -26,6 +26,11 @@ Engine::Engine(const PolicyOptions& options, StoredState stored) : options_(opti
       run->second.RestoreWindow(std::move(window));
     }
   }
+  for (EventRecord& map : stored.maps) {
+    if (const auto run = runs_.find(map.run); run != runs_.end()) {
+      run->second.RestoreMap(std::move(map.event));
+    }
+  }
 }
 
 bool Engine::Tick(AlertTime now) {

@@ -55,12 +55,12 @@ struct HelloReply {
 // A rare message that the sidecar keeps as it is, under a key that makes it idempotent.
 struct Event {
   std::string kind;  // checkpoint, probe, breaker, directive_applied, directive_refused, groups,
-                     // ended.
+                     // ended, token_map.
   std::string key;
   uint64_t step = 0;
   std::string body;  // The message as JSON.
   // Set for kind `probe`.
-  std::optional<ProbeCheck> probe;
+  std::optional<ProbeCheck> probe = {};
   // Set for kind `ended`.
   bool ended = false;
   // Set for kinds `directive_applied` and `directive_refused`; the second with the reason.
@@ -71,6 +71,9 @@ struct Event {
   // Set for kind `groups`, of which the decision alone is kept.
   std::optional<GroupActivity> activity = {};
 };
+
+// Kind of the events that are maps of open patches; only the newest are kept (engine/run_maps.cc).
+inline constexpr char kTokenMapEvent[] = "token_map";
 
 using Body = std::variant<Hello, GateSnapshot, Event>;
 

@@ -157,6 +157,14 @@ struct EventRecord {
   Event event;
 };
 
+// A map of open patches, which takes the place of all of the run's that are not from `oldest_kept`
+// on and before its own step.
+struct MapRecord {
+  std::string run;
+  Event event;
+  uint64_t oldest_kept = 0;
+};
+
 // Everything one transaction writes.
 struct Changes {
   std::vector<RunRecord> runs;
@@ -166,10 +174,11 @@ struct Changes {
   std::vector<Directive> directives;
   std::vector<DecisionRecord> decisions;
   std::vector<EventRecord> events;
+  std::vector<MapRecord> maps;
 
   bool empty() const {
     return runs.empty() && cleared_runs.empty() && ranks.empty() && windows.empty() &&
-           directives.empty() && decisions.empty() && events.empty();
+           directives.empty() && decisions.empty() && events.empty() && maps.empty();
   }
 };
 
@@ -178,6 +187,7 @@ struct StoredState {
   std::vector<RunRecord> runs;
   std::vector<RankRecord> ranks;
   std::vector<WindowRecord> windows;  // The newest of each run, oldest first.
+  std::vector<EventRecord> maps;      // Those that are kept, by rising step.
 };
 
 }  // namespace sluice::sidecar

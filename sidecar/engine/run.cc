@@ -127,6 +127,10 @@ void Run::TakeEvent(const Event& event, bool is_new, Slot& slot, Outbox& outbox)
   if (event.probe.has_value() && is_new) TakeProbe(event.key, *event.probe, outbox);
   if (event.kind == "breaker" && is_new) TakeRung(event, outbox);
   if (event.version > 0) TakeVersion(event);
+  if (event.kind == kTokenMapEvent) {
+    if (is_new) TakeMap(event);
+    return;
+  }
   if (event.activity.has_value()) {
     if (is_new) TakeActivity(*event.activity, outbox);
     return;

@@ -21,6 +21,9 @@ namespace sluice::sidecar {
 // Windows of a run that are kept in memory for queries; the store keeps all.
 inline constexpr size_t kHistoryInMemory = 4096;
 
+// Maps of open patches that are kept of a run, in memory and in the store.
+inline constexpr size_t kMapsKept = 8;
+
 // One run: its lease, its ranks and its steering. Owned by the writer thread, not synchronised.
 // Every change is also noted for the next commit.
 class Run {
@@ -31,6 +34,7 @@ class Run {
   // Puts back what was read from the store.
   void RestoreRank(RankRecord record);
   void RestoreWindow(WindowRecord window);
+  void RestoreMap(Event map);
 
   // Answers a Hello: grants the lease and binds the rank to `sink`; the stream that the rank had
   // before is closed. A refusal changes nothing. A directive that it leads to is in the answer, and
@@ -89,6 +93,7 @@ class Run {
   void TakeEvent(const Event& event, bool is_new, Slot& slot, Outbox& outbox);
   void TakeProbe(const std::string& probe, const ProbeCheck& check, Outbox& outbox);
   void TakeVersion(const Event& event);
+  void TakeMap(const Event& map);
   void TakeActivity(const GroupActivity& activity, Outbox& outbox);
   void GoBackTo(uint64_t step);
   void BoundBreaker(Outbox& outbox);
@@ -105,6 +110,7 @@ class Run {
   std::map<uint32_t, Slot> slots_;
   History history_;
   std::shared_ptr<const History> history_view_;
+  Maps maps_;
   uint64_t revision_ = 0;
   AlertTime now_{};
   AlertTime group_since_{};  // The present group of ranks, as far as this process knows it.

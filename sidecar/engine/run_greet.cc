@@ -54,6 +54,7 @@ void Run::ResetForNewTraining() {
   slots_.clear();
   dirty_ranks_.clear();
   cleared_ = true;
+  maps_.clear();
   record_.window_end = 0;
   record_.steering.clear();
   record_.newest = Newest{};

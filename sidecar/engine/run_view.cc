@@ -21,6 +21,7 @@ void Run::AddChanges(uint64_t activity, Changes& changes) {
   append(appended_.directives, changes.directives);
   append(appended_.decisions, changes.decisions);
   append(appended_.events, changes.events);
+  append(appended_.maps, changes.maps);
 }
 
 void Run::Committed() {
@@ -37,6 +38,7 @@ std::shared_ptr<const RunView> Run::MakeView() {
   view->work = record_.work_base + record_.generation_max - record_.generation_start;
   view->revision = revision_;
   view->history = history_view_;
+  view->maps = maps_;
   view->highest_breaker_level = HighestLevel(options_.breaker);
   view->most_rollbacks = static_cast<uint32_t>(options_.breaker.rollbacks);
   uint64_t slowest = UINT64_MAX;

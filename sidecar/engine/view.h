@@ -21,6 +21,8 @@ struct RankView {
   uint32_t generation = 0;
 };
 
+// Maps of open patches by rising step: events whose body is a sluice.v1.TokenMap as JSON.
+using Maps = std::vector<std::shared_ptr<const Event>>;
 using History = std::vector<std::shared_ptr<const WindowRecord>>;
 
 struct RunView {
@@ -36,6 +38,7 @@ struct RunView {
   uint32_t highest_breaker_level = 0;  // That the options allow.
   uint32_t most_rollbacks = 0;
   std::shared_ptr<const History> history;  // Oldest first; the newest kHistoryInMemory windows.
+  Maps maps;                               // The newest kMapsKept.
 };
 
 struct View {

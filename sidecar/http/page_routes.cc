@@ -45,15 +45,21 @@ void AnswerFile(const PageFile& file, const Request& request, Response& response
   response.set_content(file.content.data(), file.content.size(), std::string(file.type));
 }
 
+void AnswerJsonOr(const absl::StatusOr<std::string>& json, Response& response) {
+  if (json.ok()) return AnswerJson(200, *json, response);
+  AnswerJson(absl::IsNotFound(json.status()) ? 404 : 400,
+             ErrorJson(std::string(json.status().message())), response);
+}
+
 void AnswerHistory(const RunView& run, const Request& request, Response& response) {
-  const auto json =
+  AnswerJsonOr(
       HistoryJson(run, {request.get_param_value("first_step"), request.get_param_value("last_step"),
-                        request.get_param_value("limit")});
-  if (json.ok()) {
-    AnswerJson(200, *json, response);
-  } else {
-    AnswerJson(400, ErrorJson(std::string(json.status().message())), response);
-  }
+                        request.get_param_value("limit")}),
+      response);
+}
+
+void AnswerMaps(const RunView& run, const Request& request, Response& response) {
+  AnswerJsonOr(MapsJson(run, request.get_param_value("step")), response);
 }
 
 // Finds the run that the path names.
@@ -121,6 +127,7 @@ void RoutePage(const ViewSource& view, EventFeed* events, httplib::Server* serve
                 AnswerJson(200, RunJson(run), response);
               }));
   server->Get(absl::StrCat(kRun, "/history"), OfRun(view, AnswerHistory));
+  server->Get(absl::StrCat(kRun, "/maps"), OfRun(view, AnswerMaps));
   server->Get("/api/events",
               [events](const Request&, Response& response) { AnswerEvents(events, response); });
 }

@@ -8,6 +8,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "common/status.h"
 #include "sidecar/runs/history.h"
 #include "sidecar/wire/run_state.h"
@@ -60,6 +61,19 @@ absl::StatusOr<std::string> HistoryJson(const RunView& run, const HistoryQuery& 
   v1::GetHistoryResponse response;
   HistoryToProto(run, request, &response);
   return ToJson(response);
+}
+
+absl::StatusOr<std::string> MapsJson(const RunView& run, const std::string& step) {
+  uint64_t wanted = 0;
+  SLUICE_RETURN_IF_ERROR(ReadParameter("step", step, wanted));
+  std::vector<absl::string_view> maps;
+  for (const auto& map : run.maps) {
+    if (step.empty() || map->step == wanted) maps.push_back(map->body);
+  }
+  if (maps.empty() && !step.empty()) {
+    return absl::NotFoundError(absl::StrCat("no map of step ", wanted, " is kept"));
+  }
+  return absl::StrCat(R"({"maps":[)", absl::StrJoin(maps, ","), "]}");
 }
 
 std::string ErrorJson(const std::string& message) {

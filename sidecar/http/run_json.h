@@ -23,6 +23,10 @@ struct HistoryQuery {
 // A GetHistoryResponse. INVALID_ARGUMENT: names the parameter, its value and the range.
 absl::StatusOr<std::string> HistoryJson(const RunView& run, const HistoryQuery& query);
 
+// {"maps":[…]} of TokenMaps, oldest first; only that of `step`, a text as it came, unless it is "".
+// INVALID_ARGUMENT names a step that is none, NOT_FOUND one that has no map.
+absl::StatusOr<std::string> MapsJson(const RunView& run, const std::string& step);
+
 // {"error":"…"}
 std::string ErrorJson(const std::string& message);
 

@@ -3,7 +3,7 @@
 
 const PATIENCE = 5000;  // Milliseconds before another try.
 
-async function json(path) {
+export async function json(path) {
   const answer = await fetch(path, {cache: 'no-store'});
   if (!answer.ok) throw new Error(`${path}: ${answer.status}`);
   return answer.json();

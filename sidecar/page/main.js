@@ -2,6 +2,7 @@
 import {History, listen} from './api.js';
 import {Breaker} from './breaker.js';
 import {LineChart} from './charts.js';
+import {TokenMaps} from './maps.js';
 import {alerts, byId, el, fill, fixed, groups, percent, phase, ranks, ranksSummary, setText, table, tiles} from './parts.js';
 import {Timeline} from './timeline.js';
 
@@ -16,6 +17,7 @@ const charts = {
 };
 const breaker = new Breaker();
 const timeline = new Timeline();
+const maps = new TokenMaps();
 let runs = null;
 let history = null;
 
@@ -91,6 +93,7 @@ function drawRun(run) {
   const {counters, directive, layers, breaker: state} = run;
   fill(byId('tiles'), [run.step, counters?.images_open, counters?.images_skipped, directive?.version, layers, state, run.loss, run.coverage,
     run.compute_saved_ratio, run.accuracy_dense, run.accuracy_gated, run.images_per_second, run.learning_rate], () => tiles(run));
+  maps.update(run);
   breaker.update(run);
   setText(byId('ranks-summary'), ranksSummary(run));
   fill(byId('ranks'), [run.world_size, run.ranks], () => ranks(run));

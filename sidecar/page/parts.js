@@ -74,28 +74,48 @@ export function tiles(run) {
   ].map(([name, value, more]) => el('div', {}, el('dt', {}, name), el('dd', {}, String(value), el('small', {}, more))));
 }
 
+const milliseconds = (seconds) => `${fixed(1000 * Number(seconds), 1)} ms`;
+
+// The rank that worked longest before its newest step's first collective, if that is a tenth more than the ranks' mean: the
+// others wait for it there.
+function straggler(run) {
+  const timed = run.ranks.filter((rank) => rank.timing && !rank.ended);
+  if (timed.length < 2) return null;
+  const own = (rank) => Number(rank.timing.own_seconds);
+  const mean = timed.reduce((sum, rank) => sum + own(rank), 0) / timed.length;
+  const slowest = timed.reduce((a, b) => (own(b) > own(a) ? b : a));
+  return own(slowest) > 1.1 * mean ? {rank: slowest.rank, own: own(slowest), mean} : null;
+}
+
 export function ranks(run) {
   const furthest = Math.max(0, ...run.ranks.map((rank) => Number(rank.step)));
+  const slow = straggler(run), timed = run.ranks.some((rank) => rank.timing);
+  const more = ({rank, timing}) => (timing ? [{text: milliseconds(timing.own_seconds), warn: rank === slow?.rank},
+    milliseconds(timing.exposed_seconds), String(timing.open_tokens)] : ['–', '–', '–']);
   const rows = run.ranks.map((rank) => {
     const behind = furthest - Number(rank.step), state = rankState(rank);
     return [`rank ${rank.rank}`, {text: state, warn: state === 'lost'}, String(rank.step),
-      {text: behind === 0 ? '–' : String(behind), warn: state === 'lost' && behind > 0}, String(rank.generation)];
+      {text: behind === 0 ? '–' : String(behind), warn: state === 'lost' && behind > 0}, ...(timed ? more(rank) : []), String(rank.generation)];
   });
   for (let missing = run.ranks.length; missing < run.world_size; ++missing) {
-    rows.push([`one more`, {text: 'never came', warn: true}, '–', '–', '–']);
+    rows.push([`one more`, {text: 'never came', warn: true}, ...Array(timed ? 6 : 3).fill('–')]);
   }
-  return [table('Ranks', ['Rank', 'State', 'Step', 'Steps behind', 'Generation'], rows)];
+  const titles = timed ? ['Own work', 'Waited', 'Open patches'] : [];
+  return [table('Ranks', ['Rank', 'State', 'Step', 'Steps behind', ...titles, 'Generation'], rows)];
 }
 
 export function ranksSummary(run) {
   const count = (state) => run.ranks.filter((rank) => rankState(rank) === state).length;
   const never = Math.max(0, run.world_size - run.ranks.length);
   const text = `${count('live')} live, ${count('lost') + never} lost, ${count('ended')} ended, of ${run.world_size}`;
+  const slow = straggler(run);
+  const waits = slow === null ? '' : ` The others wait for rank ${slow.rank}: it works ${milliseconds(slow.own)} before a step’s first sum, ` +
+    `the mean is ${milliseconds(slow.mean)}.`;
   const steps = run.ranks.map((rank) => Number(rank.step));
   const spread = Math.max(...steps) - Math.min(...steps);
-  if (run.ranks.length < 2 || spread === 0) return `${text}.`;
+  if (run.ranks.length < 2 || spread === 0) return `${text}.${waits}`;
   const slowest = run.ranks.reduce((a, b) => (Number(b.step) < Number(a.step) ? b : a));
-  return `${text}. Furthest behind: rank ${slowest.rank}, by ${spread} steps.`;
+  return `${text}. Furthest behind: rank ${slowest.rank}, by ${spread} steps.${waits}`;
 }
 
 export function groups(run) {
@@ -108,6 +128,7 @@ export function groups(run) {
 const ALERTS = {
   activation_rate: 'Activation rate', entropy_drift: 'Entropy drift', probe_delta: 'Forgetting', gradient_scale: 'Gradient scale',
   lost_rank: 'Lost rank', lost_telemetry: 'Lost telemetry', directive_mismatch: 'Directive mismatch', non_finite: 'Non-finite values',
+  checkpoint_failed: 'Checkpoint failed',
 };
 
 export const alertName = (alert) => ALERTS[alert.name] ?? alert.name;

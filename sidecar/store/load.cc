@@ -7,6 +7,7 @@
 #include "common/status.h"
 #include "sidecar/store/record_json.h"
 #include "sidecar/wire/counters.h"
+#include "sidecar/wire/token_map.h"
 
 namespace sluice::sidecar {
 namespace {
@@ -77,6 +78,21 @@ absl::Status LoadWindows(Database& database, const std::string& run, size_t most
   return absl::OkStatus();
 }
 
+absl::Status LoadMaps(Database& database, const std::string& run, StoredState& state) {
+  SLUICE_ASSIGN_OR_RETURN(
+      Statement rows,
+      database.Prepare("SELECT step, body FROM events WHERE run=? AND kind=? ORDER BY step"));
+  rows.Bind(1, run).Bind(2, std::string(kTokenMapEvent));
+  while (true) {
+    SLUICE_ASSIGN_OR_RETURN(const bool more, rows.Step());
+    if (!more) return absl::OkStatus();
+    Event map{kTokenMapEvent, "", rows.Integer(0), rows.Text(1)};
+    // It is handed out as it is.
+    SLUICE_RETURN_IF_ERROR(CheckTokenMapJson(map.body));
+    state.maps.push_back({run, std::move(map)});
+  }
+}
+
 }  // namespace
 
 absl::StatusOr<StoredState> LoadState(Database& database, size_t windows_per_run) {
@@ -87,6 +103,7 @@ absl::StatusOr<StoredState> LoadState(Database& database, size_t windows_per_run
   SLUICE_RETURN_IF_ERROR(LoadMarks(database, ranks));
   for (const RunRecord& run : state.runs) {
     SLUICE_RETURN_IF_ERROR(LoadWindows(database, run.run, windows_per_run, state));
+    SLUICE_RETURN_IF_ERROR(LoadMaps(database, run.run, state));
   }
   for (auto& [key, rank] : ranks) state.ranks.push_back(std::move(rank));
   return state;

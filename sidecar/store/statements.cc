@@ -19,6 +19,7 @@ absl::StatusOr<WriteStatements> WriteStatements::Prepare(Database& database) {
       {&s.directive_, "INSERT OR REPLACE INTO directives VALUES(?,?,?)"},
       {&s.decision_, "INSERT INTO decisions VALUES(NULL,?,?,?,?,?,?)"},
       {&s.event_, "INSERT OR REPLACE INTO events VALUES(?,?,?,?,?)"},
+      {&s.old_maps_, "DELETE FROM events WHERE run=? AND kind=? AND (step<? OR step>=?)"},
   };
   for (const auto& [statement, sql] : all) {
     SLUICE_ASSIGN_OR_RETURN(*statement, database.Prepare(sql));
@@ -103,6 +104,15 @@ absl::Status WriteStatements::Put(const EventRecord& event) {
       .Bind(4, event.event.step)
       .Bind(5, event.event.body)
       .Run();
+}
+
+absl::Status WriteStatements::Put(const MapRecord& map) {
+  SLUICE_RETURN_IF_ERROR(old_maps_.Bind(1, map.run)
+                             .Bind(2, map.event.kind)
+                             .Bind(3, map.oldest_kept)
+                             .Bind(4, map.event.step)
+                             .Run());
+  return Put(EventRecord{map.run, map.event});
 }
 
 }  // namespace sluice::sidecar

@@ -18,12 +18,13 @@ class WriteStatements {
   absl::Status Put(const Directive& directive);
   absl::Status Put(const DecisionRecord& decision);
   absl::Status Put(const EventRecord& event);
+  absl::Status Put(const MapRecord& map);
 
  private:
   WriteStatements() = default;
   Statement clear_ranks_{nullptr}, clear_marks_{nullptr}, run_{nullptr}, rank_{nullptr};
   Statement old_marks_{nullptr}, mark_{nullptr}, window_{nullptr}, directive_{nullptr};
-  Statement decision_{nullptr}, event_{nullptr};
+  Statement decision_{nullptr}, event_{nullptr}, old_maps_{nullptr};
 };
 
 }  // namespace sluice::sidecar

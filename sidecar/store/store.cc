@@ -82,7 +82,8 @@ absl::Status Store::Write(const Changes& changes) {
   SLUICE_RETURN_IF_ERROR(put_all(changes.windows));
   SLUICE_RETURN_IF_ERROR(put_all(changes.directives));
   SLUICE_RETURN_IF_ERROR(put_all(changes.decisions));
-  return put_all(changes.events);
+  SLUICE_RETURN_IF_ERROR(put_all(changes.events));
+  return put_all(changes.maps);
 }
 
 absl::Status Store::Commit(const Changes& changes) {

@@ -7,6 +7,7 @@
 #include "sidecar/engine/refusal.h"
 #include "sidecar/wire/check.h"
 #include "sidecar/wire/counters.h"
+#include "sidecar/wire/token_map.h"
 
 namespace sluice::sidecar {
 namespace {
@@ -112,6 +113,9 @@ absl::StatusOr<Event> EventFromProto(const v1::WorkerMessage& proto) {
       return FromRefused(proto.directive_refused());
     case v1::WorkerMessage::kGroupActivity:
       return FromActivity(proto.group_activity());
+    case v1::WorkerMessage::kTokenMap:
+      SLUICE_RETURN_IF_ERROR(CheckTokenMap(proto.token_map(), proto.identity().rank()));
+      return Event{kTokenMapEvent, "", proto.token_map().step(), ToJson(proto.token_map())};
     case v1::WorkerMessage::kRunEnded:
       return FromEnded(proto.run_ended(), proto.identity().rank());
     default:

@@ -90,6 +90,7 @@ void RunStateToProto(const RunView& view, bool brief, v1::RunState* proto) {
   AlertsToProto(record.alerts, proto);
   ProbesToProto(record, proto);
   BreakerToProto(view, proto->mutable_breaker());
+  for (const auto& map : view.maps) proto->add_map_steps(map->step);
   proto->set_coverage(record.coverage);
   const Newest& newest = record.newest;
   if (newest.loss.has_value()) proto->set_loss(*newest.loss);

@@ -34,6 +34,7 @@ class PageRoutes : public ::testing::Test {
     run->record.run = name;
     run->step = step;
     run->history = std::make_shared<History>();
+    run->maps = {std::make_shared<const Event>(Event{kTokenMapEvent, "", 5, R"({"step":"5"})"})};
     auto view = std::make_shared<View>();
     view->runs = {run};
     absl::MutexLock lock(&mutex_);
@@ -93,7 +94,12 @@ TEST_F(PageRoutes, JsonOfRunsOfARunAndOfItsHistory) {
   EXPECT_THAT(Get("/api/runs/r/history"), EndsWith(R"({"windows":[]})"));
   EXPECT_THAT(Get("/api/runs/r/history?limit=x"),
               AllOf(StartsWith("HTTP/1.1 400"), HasSubstr("limit is 'x', expected an integer")));
-  for (const char* path : {"/api/runs/x", "/api/runs/x/history"}) {
+  EXPECT_THAT(Get("/api/runs/r/maps"), EndsWith(R"({"maps":[{"step":"5"}]})"));
+  EXPECT_THAT(Get("/api/runs/r/maps?step=5"), EndsWith(R"({"maps":[{"step":"5"}]})"));
+  EXPECT_THAT(Get("/api/runs/r/maps?step=6"),
+              AllOf(StartsWith("HTTP/1.1 404"), HasSubstr("no map of step 6 is kept")));
+  EXPECT_EQ(HttpStatus(address_, "/api/runs/r/maps?step=x"), 400);
+  for (const char* path : {"/api/runs/x", "/api/runs/x/history", "/api/runs/x/maps"}) {
     EXPECT_THAT(Get(path),
                 AllOf(StartsWith("HTTP/1.1 404"), EndsWith(R"({"error":"run 'x' is not known"})")));
   }

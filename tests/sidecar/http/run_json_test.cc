@@ -66,6 +66,22 @@ TEST_F(RunJsonTest, ABadParameterIsNamedWithItsRange) {
                    absl::StatusCode::kInvalidArgument, {"limit is", "[0, 4294967295]"}));
 }
 
+TEST(RunJson, MapsAreThoseThatAreKeptOrOneOfThem) {
+  RunView run;
+  EXPECT_EQ(*MapsJson(run, ""), R"({"maps":[]})");
+  for (const uint64_t step : {10, 20}) {
+    const std::string body = json{{"step", std::to_string(step)}}.dump();
+    run.maps.push_back(std::make_shared<const Event>(Event{kTokenMapEvent, "", step, body}));
+  }
+  EXPECT_EQ(*MapsJson(run, ""), R"({"maps":[{"step":"10"},{"step":"20"}]})");
+  EXPECT_EQ(*MapsJson(run, "20"), R"({"maps":[{"step":"20"}]})");
+  EXPECT_EQ(json::parse(RunJson(run))["map_steps"], json::parse(R"(["10","20"])"));
+  EXPECT_TRUE(Says(MapsJson(run, "15").status(), absl::StatusCode::kNotFound,
+                   {"no map of step 15 is kept"}));
+  EXPECT_TRUE(Says(MapsJson(run, "last").status(), absl::StatusCode::kInvalidArgument,
+                   {"step is 'last', expected an integer"}));
+}
+
 TEST(RunJson, WhatIsNoNumberIsAString) {
   RunView run;
   run.record.newest.loss = std::numeric_limits<double>::quiet_NaN();

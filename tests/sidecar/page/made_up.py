@@ -1,6 +1,8 @@
 """A sidecar that can be started again where it was, and a made-up run of two gate layers and several ranks."""
 import importlib
 import math
+import struct
+import zlib
 
 from peers import Program, Sidecar, wait_for
 from rank import BINS, TOKENS, Rank
@@ -63,6 +65,30 @@ class TwoGates(Rank):
         for _ in range(steps):
             self.step_once()
         return self
+
+
+def grey_png(side, value):
+    def chunk(kind, body):
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    rows = (b"\0" + bytes([value]) * side) * side
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">2I5B", side, side, 8, 0, 0, 0, 0)) + \
+        chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+def show_map(one, labels, opens, side=3):
+    """A map at the present step: images of one grey, called `labels`, with gates after blocks 2 and 4, of which gate k leaves
+    the patches opens[k] open. A patch's score is its number over 255."""
+    message = one.next()
+    sent = message.token_map
+    sent.step, sent.rows, sent.columns = one.step, side, side
+    for number, label in enumerate(labels):
+        image = sent.images.add(image_id=40 + number, label=label, thumbnail=grey_png(4 * side, 200))
+        for layer, patches in zip((2, DEEP), opens):
+            bits = sum(1 << patch for patch in patches)
+            image.layers.add(layer=layer, open=bits.to_bytes((side * side + 7) // 8, "little"), scores=bytes(range(side * side)))
+    one.up.put(message)
+    return one
 
 
 def end(one):

@@ -12,6 +12,7 @@ import rank
 from peers import wait_for
 
 RUN, BAD = "line-7", "<img src=x onerror=window.owned=1>"
+OPENS = [[0, 4, 8], [0]]  # Patches that each gate leaves open in the map.
 SIZES = {"phone": (390, 844), "small": (320, 640), "desktop": (1280, 900)}
 PATIENCE = 60  # Seconds; a bound that a busy machine keeps.
 POINTS = "Object.fromEntries([...document.querySelectorAll('.charts canvas')].map(c => [c.closest('figure').id," \
@@ -31,6 +32,9 @@ def setUpModule():
     unittest.addModuleCleanup(lambda: sidecar.kill())
     ranks = [made_up.TwoGates(sidecar.grpc, RUN, i, 2).greet({"blocks.3.attn.head.1": 2.5, BAD: 1.5}) for i in range(2)]
     feed(200)
+    made_up.show_map(ranks[0], [""], [range(9), range(9)])
+    feed(10)
+    made_up.show_map(ranks[0], ["boot", BAD], OPENS)
     ranks[0].probe(0.004, "fashion").probe(0.012, "satellite").wait()
     playwright = sync_playwright().start()
     unittest.addModuleCleanup(playwright.stop)
@@ -161,6 +165,82 @@ class Content(PageTest):
         self.assertFalse(page.is_visible("#shown"))
 
 
+class Maps(PageTest):
+    @staticmethod
+    def pixel(page, image, x, y):
+        """Red, green and blue of a map's picture, at shares of its width and height."""
+        return page.evaluate("""([image, x, y]) => {
+            const canvas = document.querySelectorAll('#maps canvas')[image];
+            const paint = new OffscreenCanvas(canvas.width, canvas.height).getContext('2d', {willReadFrequently: true});
+            paint.drawImage(canvas, 0, 0);
+            return [...paint.getImageData(Math.floor(x * canvas.width), Math.floor(y * canvas.height), 1, 1).data].slice(0, 3);
+        }""", [image, x, y])
+
+    def brightness(self, page, image, patch):
+        """Of the middle of a patch of a 3 x 3 map."""
+        return self.pixel(page, image, (patch % 3 + 0.5) / 3, (patch // 3 + 0.5) / 3)[0]
+
+    def test_closed_patches_are_dark_and_open_ones_as_they_were(self):
+        page = self.open()
+        self.until(page, f"document.querySelector('#maps canvas')?.ariaLabel.startsWith('Image 40, boot: {len(OPENS[0])} of 9')")
+        self.assertEqual(page.locator("#maps canvas").count(), 2)
+        for image in (0, 1):
+            for patch in range(9):
+                self.assertAlmostEqual(self.brightness(page, image, patch), 200 if patch in OPENS[0] else 64, delta=2, msg=patch)
+        self.assertEqual(page.locator("#maps li").nth(1).text_content(), f"Image 41, {BAD}{len(OPENS[0])} of 9 open")
+        page.select_option("#map-gate", label="after block 4")
+        self.assertIn(f"{len(OPENS[1])} of 9 patches open after block 4", page.get_attribute("#maps canvas", "aria-label"))
+        self.assertAlmostEqual(self.brightness(page, 0, 4), 64, delta=2)
+        # A yellow line is around what is open.
+        red, green, blue = self.pixel(page, 0, 1 / 6, 0.005)
+        self.assertTrue(red > 200 and green > 150 and blue < 80, (red, green, blue))
+
+    def test_every_patch_can_be_read_by_keyboard_and_pointer(self):
+        page = self.open()
+        page.wait_for_selector("#maps canvas")
+        page.focus("#maps canvas")
+        readout = lambda: page.text_content("#map-readout")
+        page.keyboard.press("ArrowRight")
+        self.assertEqual(readout(), "Image 40, boot, row 1, column 1: open, score 0.00")
+        page.keyboard.press("ArrowDown")
+        self.assertEqual(readout(), "Image 40, boot, row 2, column 1: closed, score 0.01")
+        page.keyboard.press("ArrowUp")
+        page.keyboard.press("ArrowUp")  # There is nothing above.
+        self.assertIn("row 1, column 1", readout())
+        page.keyboard.press("End")
+        self.assertEqual(readout(), "Image 40, boot, row 3, column 3: open, score 0.03")
+        page.keyboard.press("Escape")
+        self.assertEqual(readout(), "")
+        box = page.locator("#maps canvas").nth(1).bounding_box()
+        page.mouse.move(box["x"] + box["width"] * 5 / 6, box["y"] + box["height"] / 2)
+        self.assertIn("row 2, column 3", readout())
+
+    def test_the_newest_is_followed_and_older_ones_can_be_chosen(self):
+        page = self.open()
+        self.until(page, "document.querySelectorAll('#map-step option').length === 2")
+        older = page.locator("#map-step option").nth(1).get_attribute("value")
+        page.select_option("#map-step", older)
+        self.until(page, "document.querySelectorAll('#maps canvas').length === 1")
+        self.assertIn("Image 40: 9 of 9", page.get_attribute("#maps canvas", "aria-label"))
+        feed(10)
+        made_up.show_map(ranks[0], ["new"], [[0], [0]]).wait()
+        self.until(page, "document.querySelectorAll('#map-step option').length === 3")
+        self.assertEqual(page.input_value("#map-step"), older, "what was chosen stays")
+        page.select_option("#map-step", str(ranks[0].step))
+        self.until(page, "document.querySelector('#maps canvas').ariaLabel.startsWith('Image 40, new: 1 of 9')")
+        feed(10)
+        made_up.show_map(ranks[0], ["boot", BAD], OPENS).wait()
+        self.until(page, "document.querySelector('#maps canvas').ariaLabel.startsWith('Image 40, boot: ')")
+
+    def test_a_run_without_a_map_says_so(self):
+        plain = rank.Rank(sidecar.grpc, "plain").greet()
+        self.addCleanup(made_up.end, plain)
+        plain.steps(20).wait()
+        page = self.open("plain")
+        self.assertIn("No map yet", page.text_content("#maps-note"))
+        self.assertFalse(page.is_visible("#maps-choice"))
+
+
 class Access(PageTest):
     def test_no_width_makes_it_scroll_sideways(self):
         for size, (width, _) in SIZES.items():
@@ -186,7 +266,7 @@ class Access(PageTest):
 
     def test_the_keyboard_reaches_everything(self):
         page = self.open()
-        reachable = page.evaluate("""() => [...document.querySelectorAll('a[href], button, input, summary, canvas[tabindex], .scroll')]
+        reachable = page.evaluate("""() => [...document.querySelectorAll('a[href], button, input, select, summary, canvas[tabindex], .scroll')]
             .filter(e => e.checkVisibility()).map((e, i) => { e.dataset.test = i; return i; })""")
         seen = set()
         for _ in range(2 * len(reachable)):
@@ -239,6 +319,7 @@ class Restart(PageTest):
         fresh = self.open()
         self.assertEqual(fresh.evaluate(POINTS), before)
         self.assertGreater(fresh.locator("#timeline li[data-kind=directive]").count(), 0)
+        self.until(fresh, "document.querySelector('#maps canvas')?.ariaLabel.startsWith('Image 40, ')")
         self.assertEqual(self.errors, [])
 
 

@@ -6,6 +6,7 @@
 
 #include <filesystem>
 
+#include "absl/strings/str_cat.h"
 #include "common/file.h"
 #include "tests/sidecar/testing/fakes.h"
 
@@ -78,6 +79,45 @@ TEST_F(StoreTest, WhatWasCommittedIsReadBackExactly) {
   EXPECT_EQ(state->runs, changes.runs);
   EXPECT_EQ(state->ranks, changes.ranks);
   EXPECT_EQ(state->windows, changes.windows);
+}
+
+TEST_F(StoreTest, OfMapsThoseThatAreKeptAreReadBack) {
+  const auto commit = [](Store& store, uint64_t step, uint64_t oldest) {
+    Changes changes;
+    const std::string body = absl::StrCat(R"({"step":")", step, R"("})");
+    changes.maps.push_back({"r", {kTokenMapEvent, "", step, body}, oldest});
+    if (step == 10) changes.maps.push_back({"s", {kTokenMapEvent, "", step, body}, oldest});
+    ASSERT_TRUE(store.Commit(changes).ok());
+  };
+  const auto steps = [](const StoredState& state, const std::string& run) {
+    std::vector<uint64_t> steps;
+    for (const EventRecord& map : state.maps) {
+      if (map.run == run) steps.push_back(map.event.step);
+    }
+    return steps;
+  };
+  using Steps = std::vector<uint64_t>;
+  Changes both = SomeChanges();
+  both.runs.push_back(both.runs[0]);
+  both.runs[1].run = "s";
+  auto store = Store::Open(folder_);
+  ASSERT_TRUE(store.ok()) << store.status();
+  ASSERT_TRUE(store->Commit(both).ok());
+  for (uint64_t step = 10; step <= 40; step += 10) commit(*store, step, 0);
+  EXPECT_EQ(steps(*store->Load(1), "r"), (Steps{10, 20, 30, 40}));
+  commit(*store, 50, 30);
+  EXPECT_EQ(steps(*store->Load(1), "r"), (Steps{30, 40, 50}));
+  commit(*store, 40, 30);  // The run went back.
+  const StoredState state = *store->Load(1);
+  EXPECT_EQ(steps(state, "r"), (Steps{30, 40}));
+  EXPECT_EQ(steps(state, "s"), (Steps{10}));
+  EXPECT_EQ(state.maps[0].event.body, R"({"step":"30"})");
+  Changes bad;
+  bad.maps.push_back({"r", {kTokenMapEvent, "", 60, "<script>"}, 30});
+  ASSERT_TRUE(store->Commit(bad).ok());
+  const absl::Status status = store->Load(1).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("a map of open patches cannot be read"));
 }
 
 TEST_F(StoreTest, ASecondSidecarIsTurnedAway) {
