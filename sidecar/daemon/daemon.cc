@@ -22,9 +22,9 @@ constexpr std::chrono::seconds kHeartbeatLimit{10};
 
 }  // namespace
 
-Daemon::Daemon(Engine engine, Store store)
+Daemon::Daemon(const std::string& state, Engine engine, Store store)
     : queue_(kQueueCapacity),
-      metrics_(&hub_),
+      metrics_(&hub_, state),
       writer_(std::move(engine), std::move(store), &queue_, &hub_),
       telemetry_(&queue_),
       runs_(&queue_, &hub_) {}
@@ -33,7 +33,7 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const DaemonOptions& optio
   SLUICE_ASSIGN_OR_RETURN(Store store, Store::Open(options.state));
   SLUICE_ASSIGN_OR_RETURN(StoredState stored, store.Load(kHistoryInMemory));
   std::unique_ptr<Daemon> daemon(
-      new Daemon(Engine(options.policy, std::move(stored)), std::move(store)));
+      new Daemon(options.state, Engine(options.policy, std::move(stored)), std::move(store)));
   daemon->writer_.Start();
   SLUICE_RETURN_IF_ERROR(daemon->StartServers(options));
   return daemon;

@@ -28,7 +28,7 @@ class Daemon {
   std::string PortLine() const;
 
  private:
-  Daemon(Engine engine, Store store);
+  Daemon(const std::string& state, Engine engine, Store store);
   absl::Status StartServers(const DaemonOptions& options);
   HttpPages Pages();
 

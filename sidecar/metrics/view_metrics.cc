@@ -4,6 +4,7 @@
 
 #include <sstream>
 
+#include "sidecar/metrics/disk_metrics.h"
 #include "sidecar/metrics/gate_metrics.h"
 #include "sidecar/metrics/health_metrics.h"
 #include "sidecar/metrics/run_metrics.h"
@@ -29,7 +30,11 @@ std::vector<prometheus::MetricFamily> MetricsOf(const View& view) {
 }
 
 std::vector<prometheus::MetricFamily> ViewCollectable::Collect() const {
-  return MetricsOf(*hub_->Get());
+  std::vector<prometheus::MetricFamily> families = MetricsOf(*hub_->Get());
+  FamilyBuilder disk;
+  AddDiskMetrics(state_, disk);
+  for (prometheus::MetricFamily& family : disk.Take()) families.push_back(std::move(family));
+  return families;
 }
 
 std::string ViewCollectable::Text() const {

@@ -4,6 +4,7 @@
 #include <prometheus/metric_family.h>
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "sidecar/engine/view_hub.h"
@@ -17,13 +18,16 @@ std::vector<prometheus::MetricFamily> MetricsOf(const View& view);
 // Renders the newest view of a hub; nothing is counted on the ingest path. Thread-safe.
 class ViewCollectable : public prometheus::Collectable {
  public:
-  explicit ViewCollectable(const ViewHub* hub) : hub_(hub) {}
+  // `state`: the folder whose disk is looked at with each scrape; "" for none.
+  explicit ViewCollectable(const ViewHub* hub, std::string state = "")
+      : hub_(hub), state_(std::move(state)) {}
   std::vector<prometheus::MetricFamily> Collect() const override;
   // The same in Prometheus's text format.
   std::string Text() const;
 
  private:
   const ViewHub* hub_;
+  std::string state_;
 };
 
 }  // namespace sluice::sidecar

@@ -48,6 +48,7 @@ class FaultsTest(unittest.TestCase):
         folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         cls.addClassCleanup(folder.cleanup)
         cls.folder = pathlib.Path(folder.name)
+        cls.could_not = set()  # Alerts whose faults need rights that this test does not have.
         rank.load_stubs(folder.name)
         cls.receiver = peers.Receiver()
         cls.alertmanager = cls.started(peers.Alertmanager(cls.folder / "alertmanager", cls.receiver))
@@ -204,6 +205,24 @@ class FaultsTest(unittest.TestCase):
         run.wait()
         self.arrived("SluiceCommitsFailing", instance=self.second.http)
 
+    def a_disk_is_nearly_full(self):
+        """A sidecar with its state on a small disk of its own, which something else fills."""
+        small = self.folder / "small"
+        small.mkdir()
+        command = ["mount", "-t", "tmpfs", "-o", "size=32m", "tmpfs", small]
+        if subprocess.run(command, capture_output=True, check=False).returncode != 0:
+            self.could_not.add("SluiceDiskFilling")
+            self.skipTest("may not mount a small disk")
+        self.addClassCleanup(subprocess.run, ["umount", "--lazy", small], check=False)
+        third = self.started(peers.Sidecar(SIDECAR, small / "c"))
+        self.prometheus.scrapes([self.sidecar, self.second, third])
+        self.scraped(f'sluice_state_free_bytes{{instance="{third.http}"}} > 4e6')
+        (small / "other").write_bytes(b"x" * (30 << 20))
+        self.arrived("SluiceDiskFilling", instance=third.http)
+        (small / "other").unlink()
+        self.arrived("SluiceDiskFilling", status="resolved", instance=third.http)
+        self.prometheus.scrapes([self.sidecar, self.second])
+
     def a_sidecar_is_killed(self):
         self.second.process.send_signal(signal.SIGKILL)
         self.arrived("SluiceSidecarDown", instance=self.second.http)
@@ -225,7 +244,7 @@ class FaultsTest(unittest.TestCase):
 
     FAULTS = [too_few_tokens_open, scores_change, a_probe_gets_worse, a_probe_is_worse_now_and_then, a_group_is_nearly_never_updated,
               a_run_does_not_apply_its_directive, a_loss_is_not_finite, one_of_two_ranks_says_nothing, a_message_is_malformed,
-              a_ring_is_full, a_rank_is_killed, the_disk_is_full, a_sidecar_is_killed, a_rank_falls_silent]
+              a_ring_is_full, a_rank_is_killed, the_disk_is_full, a_disk_is_nearly_full, a_sidecar_is_killed, a_rank_falls_silent]
 
     def test_every_alert_fires_by_a_real_fault_and_arrives(self):
         silent = self.rank("silent").greet().steps(2).wait()
@@ -242,7 +261,7 @@ class FaultsTest(unittest.TestCase):
         self.assertGreater(len(self.prometheus.query(f'sluice_step{{run="{CALM}"}} > 20')), 0)
         self.no_sidecar_is_known()
         came = {alert["labels"]["alertname"] for _, alert in self.receiver.alerts()}
-        self.assertEqual(set(shipped.alerts()) - came, set())
+        self.assertEqual(set(shipped.alerts()) - came, self.could_not)
         for _, alert in self.receiver.alerts():
             labels = alert["labels"]
             # Without its five minutes' patience that one fires for any run that stands still at its first two scrapes.
