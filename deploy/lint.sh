@@ -22,6 +22,8 @@ check_scripts() {
 check_protocol() {
   step "protocol"
   buf lint proto
+  # proto/published.json is what programs out there speak; proto/README.md says when it is renewed.
+  buf breaking proto --against proto/published.json
 }
 
 # Without LibTorch: a source that includes it takes clang-tidy a minute or more.
