@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "worker/commands/command.h"
+#include "worker/memory/heap.h"
 
 namespace {
 
@@ -54,6 +55,7 @@ int Usage(std::FILE* out) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  sluice::memory::KeepFreedMemory();
   const std::vector<std::string> arguments(argv + 1, argv + argc);
   if (arguments.empty()) return Usage(stderr);
   if (arguments[0] == "--help" || arguments[0] == "-h") return Usage(stdout);

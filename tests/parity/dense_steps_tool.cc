@@ -11,6 +11,7 @@
 #include "common/status.h"
 #include "tests/parity/tool_main.h"
 #include "worker/config/train_config.h"
+#include "worker/memory/heap.h"
 #include "worker/train/bench_variants.h"
 #include "worker/train/clock.h"
 #include "worker/train/optimizer.h"
@@ -44,7 +45,7 @@ absl::Status Run(const ToolOptions& options) {
   scales.image_scale = 1.0 / static_cast<double>(options.batch);
   for (std::string line; std::getline(std::cin, line);) {
     const auto start = Clock::now();
-    optimizer->ZeroGradients();
+    optimizer->ClearGradients();
     model.TrainForward(batch, [](const GateDecision&) {}).loss.backward();
     optimizer->Step(scales);
     std::cout << SecondsSince(start) << std::endl;
@@ -67,5 +68,6 @@ int Main(const std::vector<std::string>& arguments) {
 }  // namespace sluice::train
 
 int main(int argc, char** argv) {
+  sluice::memory::KeepFreedMemory();
   return sluice::train::Main(std::vector<std::string>(argv + 1, argv + argc));
 }

@@ -3,6 +3,7 @@
 #include "common/status.h"
 #include "worker/gate/ragged.h"
 #include "worker/gate/row_ops.h"
+#include "worker/model/products.h"
 
 namespace sluice::gate {
 namespace {
@@ -14,6 +15,7 @@ class SegmentKeys {
               const torch::Device& device)
       : segment_(segment), nested_(Nest(inner, segment.packed)), dim_(dim) {
     slots_ = IndexTensor(nested_.slots, device);
+    rows_ = IndexTensor(nested_.rows, device);
     if (!nested_.keys_are_all) keys_ = IndexTensor(nested_.keys, device);
   }
 
@@ -26,11 +28,15 @@ class SegmentKeys {
     return AttendNested(q, ReplaceRows(constant, slots_, kv), nested_.groups, heads);
   }
 
+  // Of a matrix of all the segment's rows those that run again.
+  torch::Tensor Take(const torch::Tensor& rows) const { return GatherRows(rows, rows_); }
+
  private:
   const Segment& segment_;
   NestedRows nested_;
   int64_t dim_;
   torch::Tensor slots_;
+  torch::Tensor rows_;
   torch::Tensor keys_;
 };
 
@@ -41,7 +47,7 @@ Prefix StartPrefix(model::Vit& vit, const torch::Tensor& images) {
   Prefix prefix;
   prefix.patches = vit->Patchify(images);
   prefix.x = vit->Embed(images).flatten(0, 1);
-  prefix.segments.push_back({PackAll(images.size(0), vit->config().patches()), 0, {}});
+  prefix.segments.push_back({PackAll(images.size(0), vit->config().patches()), 0, {}, {}});
   return prefix;
 }
 
@@ -51,10 +57,14 @@ void RunPrefix(model::Vit& vit, int64_t layer, bool keep_qkv, Prefix& prefix) {
   Segment& segment = prefix.segments.back();
   for (; prefix.blocks_done < layer; ++prefix.blocks_done) {
     model::Block& block = vit->blocks[prefix.blocks_done];
+    std::vector<torch::Tensor> products;
+    const model::RecordProducts recording(keep_qkv ? &products : nullptr);
     prefix.qkv = block->Qkv(prefix.x);
     prefix.x = block->AfterMlp(block->AfterAttention(
         prefix.x, AttendInside(prefix.qkv, segment.packed, block->attn->heads)));
-    if (keep_qkv) segment.qkv.push_back(prefix.qkv);
+    if (!keep_qkv) continue;
+    segment.qkv.push_back(prefix.qkv);
+    segment.products.push_back(std::move(products));
   }
 }
 
@@ -62,19 +72,22 @@ void Narrow(PackedRows packed, Prefix& prefix) {
   const torch::NoGradGuard no_graph;
   prefix.x = TakeRows(prefix, packed);
   prefix.qkv = torch::Tensor();
-  prefix.segments.push_back({std::move(packed), prefix.blocks_done, {}});
+  prefix.segments.push_back({std::move(packed), prefix.blocks_done, {}, {}});
 }
 
-torch::Tensor RerunOpenRows(model::Vit& vit, const Prefix& prefix, const PackedRows& packed) {
+torch::Tensor RerunOpenRows(model::Vit& vit, Prefix& prefix, const PackedRows& packed) {
   const torch::Device device = prefix.x.device();
   const torch::Tensor padded = at::constant_pad_nd(prefix.patches, {0, 0, 1, 0}).flatten(0, 1);
   torch::Tensor x = vit->EmbedRows({padded.index_select(0, IndexTensor(packed.rows, device)),
                                     IndexTensor(packed.token, device)});
   const int64_t dim = vit->config().dim;
-  for (const Segment& segment : prefix.segments) {
+  for (Segment& segment : prefix.segments) {
     const SegmentKeys keys(segment, packed, dim, device);
     for (size_t i = 0; i < segment.qkv.size(); ++i) {
       model::Block& block = vit->blocks[segment.first_block + static_cast<int64_t>(i)];
+      const model::RecallProducts recalling(
+          std::move(segment.products[i]),
+          [&keys](const torch::Tensor& rows) { return keys.Take(rows); });
       const std::vector<torch::Tensor> open =
           at::split_with_sizes(block->Qkv(x), {dim, 2 * dim}, -1);
       x = block->AfterMlp(

@@ -10,7 +10,8 @@ namespace sluice::gate {
 
 // The blocks up to the last gate, in two passes. The first runs without a graph over all tokens
 // that are still there, because no gate has decided yet; the second runs the rows that the last
-// gate opened again, with a graph, over the keys and values of the first pass as constants.
+// gate opened again, with a graph, over the keys and values of the first pass as constants. It
+// takes the results of linear layers from the first pass.
 //
 // The order of calls: StartPrefix → RunPrefix → decide → (Narrow → RunPrefix → decide …) →
 // RerunOpenRows (training) or TakeRows (evaluation). Nothing here is thread-safe while parameters
@@ -21,6 +22,8 @@ struct Segment {
   PackedRows packed;
   int64_t first_block = 0;         // From 0.
   std::vector<torch::Tensor> qkv;  // Of each block, [rows, 3D]; empty if not kept.
+  // Results of each block's linear layers, [rows, out]; kept until the rows run again.
+  std::vector<std::vector<torch::Tensor>> products;
 };
 
 struct Prefix {
@@ -40,8 +43,9 @@ void RunPrefix(model::Vit& vit, int64_t layer, bool keep_qkv, Prefix& prefix);
 // Closed tokens leave: goes on with the rows of `packed`, which are among the present ones.
 void Narrow(PackedRows packed, Prefix& prefix);
 
-// Rows of `packed` after the prefix's blocks, with a graph: [T, D].
-torch::Tensor RerunOpenRows(model::Vit& vit, const Prefix& prefix, const PackedRows& packed);
+// Rows of `packed` after the prefix's blocks, with a graph: [T, D]. Uses up what is kept of linear
+// layers: once for each prefix.
+torch::Tensor RerunOpenRows(model::Vit& vit, Prefix& prefix, const PackedRows& packed);
 // The same values as the first pass left them, without a graph.
 torch::Tensor TakeRows(const Prefix& prefix, const PackedRows& packed);
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "common/status.h"
 #include "kernels/rows.h"
 #include "worker/cuda_kernels.h"
 #include "worker/parallel.h"
@@ -58,6 +59,26 @@ torch::Tensor ScatterRows(const torch::Tensor& grad, const torch::Tensor& index,
   return out;
 }
 
+// Row index[i] of `out` becomes rows[i]. Rows of `rows` may stand apart, as parts of wider ones.
+void PutRows(const torch::Tensor& rows, const torch::Tensor& index, torch::Tensor& out) {
+  const bool for_memory = rows.is_cpu() && rows.dim() == 2 && rows.stride(1) == 1 &&
+                          rows.scalar_type() == torch::kFloat && ForKernels(out, index);
+  if (!for_memory) {
+    out.index_copy_(0, index, rows);
+    return;
+  }
+  const int64_t columns = rows.size(1), stride = rows.stride(0), count = out.size(0);
+  const float* from = rows.const_data_ptr<float>();
+  const int64_t* row = index.const_data_ptr<int64_t>();
+  auto* const to = out.mutable_data_ptr<float>();
+  ParallelFor(0, index.numel(), RowGrain(columns), [&](int64_t first, int64_t last) {
+    for (int64_t i = first; i < last; ++i) {
+      SLUICE_CHECK(row[i] >= 0 && row[i] < count);
+      std::copy_n(from + i * stride, columns, to + row[i] * columns);
+    }
+  });
+}
+
 class GatherRowsFunction : public torch::autograd::Function<GatherRowsFunction> {
  public:
   static torch::Tensor forward(AutogradContext* context, const torch::Tensor& x,
@@ -77,7 +98,9 @@ class ReplaceRowsFunction : public torch::autograd::Function<ReplaceRowsFunction
   static torch::Tensor forward(AutogradContext* context, const torch::Tensor& base,
                                const torch::Tensor& index, const torch::Tensor& rows) {
     context->save_for_backward({index});
-    return base.index_copy(0, index, rows);
+    torch::Tensor result = base.clone(at::MemoryFormat::Contiguous);
+    PutRows(rows, index, result);
+    return result;
   }
   static variable_list backward(AutogradContext* context, const variable_list& grads) {
     const torch::Tensor index = context->get_saved_variables()[0];
@@ -94,8 +117,8 @@ class MergeRowsFunction : public torch::autograd::Function<MergeRowsFunction> {
     std::vector<int64_t> shape = a.sizes().vec();
     shape[0] += b.size(0);
     torch::Tensor all = torch::empty(shape, a.options());
-    all.index_copy_(0, a_index, a);
-    all.index_copy_(0, b_index, b);
+    PutRows(a, a_index, all);
+    PutRows(b, b_index, all);
     return all;
   }
   static variable_list backward(AutogradContext* context, const variable_list& grads) {

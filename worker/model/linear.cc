@@ -2,6 +2,7 @@
 
 #include "worker/memory/autocast.h"
 #include "worker/model/gemm.h"
+#include "worker/model/products.h"
 
 namespace at::native {
 // LibTorch's product by oneDNN: result = alpha a b + beta result. It is exported, but its header is
@@ -37,20 +38,26 @@ std::vector<int64_t> Shape(const torch::Tensor& like, int64_t last) {
   return shape;
 }
 
+torch::Tensor ComputeByOneDnn(const torch::Tensor& x, const torch::Tensor& weight,
+                              const torch::Tensor& bias) {
+  torch::Tensor y = torch::empty(Shape(x, weight.size(0)), x.options());
+  MultiplyByOneDnn(x.reshape({-1, x.size(-1)}), weight.t(), y.view({-1, weight.size(0)}));
+  if (bias.defined()) y.add_(bias);
+  return y;
+}
+
+// The gradient of a linear layer whose result is `y` already.
 class LinearFunction : public torch::autograd::Function<LinearFunction> {
  public:
   static torch::Tensor forward(AutogradContext* context, const torch::Tensor& x,
                                const torch::Tensor& weight,
-                               const std::optional<torch::Tensor>& bias) {
+                               const std::optional<torch::Tensor>& bias, torch::Tensor* y) {
     context->saved_data["bias"] = bias.has_value();
-    const torch::Tensor rows = x.reshape({-1, x.size(-1)});
     // What the gradient of a constant would need is not kept.
-    context->save_for_backward({weight.requires_grad() ? rows : torch::Tensor(),
-                                x.requires_grad() ? weight : torch::Tensor()});
-    torch::Tensor y = torch::empty(Shape(x, weight.size(0)), x.options());
-    MultiplyByOneDnn(rows, weight.t(), y.view({rows.size(0), weight.size(0)}));
-    if (bias) y.add_(*bias);
-    return y;
+    context->save_for_backward(
+        {weight.requires_grad() ? x.reshape({-1, x.size(-1)}) : torch::Tensor(),
+         x.requires_grad() ? weight : torch::Tensor()});
+    return std::move(*y);
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& grads) {
@@ -61,7 +68,7 @@ class LinearFunction : public torch::autograd::Function<LinearFunction> {
       dx = Multiply(g, saved[1]).view(Shape(grads[0], saved[1].size(1)));
     if (context->needs_input_grad(1)) dw = Multiply(g.t(), saved[0]);
     if (context->saved_data["bias"].toBool() && context->needs_input_grad(2)) db = g.sum(0);
-    return {dx, dw, db};
+    return {dx, dw, db, torch::Tensor()};
   }
 };
 
@@ -76,9 +83,19 @@ torch::Tensor Multiply(const torch::Tensor& a, const torch::Tensor& b) {
 
 torch::Tensor Linear(const torch::Tensor& x, const torch::Tensor& weight,
                      const torch::Tensor& bias) {
-  if (!ForOneDnn(x, weight, weight.size(0))) return at::linear(x, weight, bias);
+  torch::Tensor y = RecallProducts::Next();
+  if (!y.defined() && !ForOneDnn(x, weight, weight.size(0))) {
+    y = at::linear(x, weight, bias);
+    if (!memory::Autocast::IsOn(x.device())) RecordProducts::Note(y);
+    return y;
+  }
+  if (!y.defined()) {
+    const torch::NoGradGuard no_graph;
+    y = ComputeByOneDnn(x, weight, bias);
+    RecordProducts::Note(y);
+  }
   return LinearFunction::apply(
-      x, weight, bias.defined() ? std::optional(bias) : std::optional<torch::Tensor>());
+      x, weight, bias.defined() ? std::optional(bias) : std::optional<torch::Tensor>(), &y);
 }
 
 }  // namespace sluice::model

@@ -126,10 +126,8 @@ void Optimizer::Step(const StepScales& scales) {
   });
 }
 
-void Optimizer::ZeroGradients() {
-  for (torch::Tensor& p : parameters_) {
-    if (p.grad().defined()) p.mutable_grad().zero_();
-  }
+void Optimizer::ClearGradients() {
+  for (torch::Tensor& p : parameters_) p.mutable_grad() = torch::Tensor();
 }
 
 }  // namespace sluice::train

@@ -53,7 +53,9 @@ class Optimizer {
   double ImageGradientNorm(double image_scale) const;
   // One update of every group with a gradient.
   void Step(const StepScales& scales);
-  void ZeroGradients();
+  // No parameter has a gradient after it. The next backward makes new ones and adds nothing to
+  // zeros; what it does not reach counts as 0 and stays as it is.
+  void ClearGradients();
 
   const std::vector<ParameterGroup>& groups() const { return groups_; }
   const std::vector<ParameterShape>& shapes() const { return shapes_; }

@@ -71,7 +71,7 @@ class StepBench {
     ++batch_.key.step;
     Measured measured;
     int64_t images_open = 1;
-    optimizer_->ZeroGradients();
+    optimizer_->ClearGradients();
     {
       TrainPass pass = model_->TrainForward(batch_, [&](const GateDecision& decision) {
         images_open = std::max<int64_t>(decision.images_open, 1);

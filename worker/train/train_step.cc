@@ -122,7 +122,7 @@ absl::Status TrainStep::MeasureDense(const ModelBatch& batch, bool reduce) {
   }));
   SLUICE_RETURN_IF_ERROR(reducer_.Backward(pass.loss, reduce));
   ledger_->dense_seconds = SecondsSince(start);
-  optimizer_->ZeroGradients();
+  optimizer_->ClearGradients();
   footprint_.Apply();
   ledger_seconds_ = SecondsSince(start);
   return absl::OkStatus();
@@ -229,7 +229,7 @@ absl::StatusOr<StepOutcome> TrainStep::Run(int64_t step, const dist::ControlInpu
   }
   dist::ControlInput input = wishes;
   agreement_->FillControl(step, input);
-  optimizer_->ZeroGradients();
+  optimizer_->ClearGradients();
   for (int64_t micro = 0; micro < options_.accumulate; ++micro) {
     SLUICE_RETURN_IF_ERROR(RunMicroStep(step, micro, input, counters));
   }

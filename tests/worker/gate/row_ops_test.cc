@@ -95,6 +95,11 @@ TEST(RowOpsTest, Float32RowsAreThoseOfLibTorch) {
         const torch::Tensor replacing = torch::randn({count, columns}).set_requires_grad(true);
         ReplaceRows(base, index, replacing).backward(base);
         EXPECT_TRUE(replacing.grad().equal(base.index_select(0, index)));
+        // Parts of wider rows, as the halves of a product.
+        const torch::Tensor part = torch::randn({count, columns + 3}).narrow(1, 2, columns);
+        const torch::Tensor part_of_base = torch::randn({rows, columns + 3}).narrow(1, 1, columns);
+        EXPECT_TRUE(ReplaceRows(part_of_base, index, part)
+                        .equal(part_of_base.contiguous().index_copy(0, index, part)));
       }
     }
   }
