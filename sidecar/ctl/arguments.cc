@@ -4,11 +4,9 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <utility>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
@@ -16,12 +14,11 @@
 #include "absl/strings/str_join.h"
 #include "common/host_port.h"
 #include "common/status.h"
+#include "sidecar/ctl/argument_checks.h"
 
 namespace sluice::ctl {
 namespace {
 
-constexpr size_t kMaxRunName = 128;
-constexpr size_t kMaxReason = 256;
 constexpr uint64_t kMax64 = std::numeric_limits<uint64_t>::max();
 constexpr uint32_t kMax32 = std::numeric_limits<uint32_t>::max();
 
@@ -42,16 +39,6 @@ std::string Origin(const std::string& flag, const std::string& variable,
   return std::any_of(arguments.begin(), arguments.end(), given)
              ? absl::StrCat(" (from flag ", flag, ")")
              : absl::StrCat(" (from environment ", variable, ")");
-}
-
-absl::Status Invalid(const std::string& name, const std::string& value,
-                     const std::string& expected) {
-  return absl::InvalidArgumentError(
-      absl::StrCat(name, " is '", absl::CEscape(value), "', expected ", expected));
-}
-
-absl::Status Missing(const std::string& name, const std::string& expected) {
-  return absl::InvalidArgumentError(absl::StrCat(name, " is missing, expected ", expected));
 }
 
 // What is not given stays as it is.
@@ -77,36 +64,10 @@ absl::Status ReadNumber(const std::string& name, const std::string& text, double
   return Invalid(name, text, absl::StrCat("a number in [", low, ", ", high, "]"));
 }
 
-absl::Status CheckRun(const std::string& run) {
-  const auto allowed = [](char c) {
-    return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '.' || c == '_' || c == '-';
-  };
-  if (run.empty()) return Missing("RUN", "the name of a run that 'sluicectl runs' lists");
-  if (run.size() <= kMaxRunName && std::all_of(run.begin(), run.end(), allowed)) {
-    return absl::OkStatus();
-  }
-  return Invalid("RUN", run, "1 to 128 characters of [A-Za-z0-9._-]");
-}
-
-// Protobuf would refuse to send what is not UTF-8, far from here.
-bool IsUtf8(const std::string& text) {
-  try {
-    return !nlohmann::json(text).dump().empty();
-  } catch (const nlohmann::json::type_error&) {
-    return false;
-  }
-}
-
-absl::Status CheckReason(const std::string& reason) {
-  if (reason.size() <= kMaxReason && IsUtf8(reason)) return absl::OkStatus();
-  return Invalid("reason", reason, absl::StrCat("at most ", kMaxReason, " bytes of UTF-8"));
-}
-
-absl::Status CheckAction(const std::string& action, const std::vector<std::string>& actions) {
-  const std::string expected = "one of " + absl::StrJoin(actions, ", ");
-  if (action.empty()) return Missing("ACTION", expected);
-  if (std::find(actions.begin(), actions.end(), action) != actions.end()) return absl::OkStatus();
-  return Invalid("ACTION", action, expected);
+absl::Status Unknown(const std::string& argument, const std::string& command) {
+  return absl::InvalidArgumentError(absl::StrCat("argument '", absl::CEscape(argument),
+                                                 "' is unknown, expected what ", "'sluicectl ",
+                                                 command, " --help' lists"));
 }
 
 absl::Status CheckBreaker(const Arguments& result) {
@@ -126,6 +87,14 @@ absl::Status CheckWorker(const Arguments& result) {
   if (!address.ok() || address->port == 0) return Invalid("ADDRESS", result.worker, place);
   if (!result.reason.empty() && result.action != "pause") {
     return Invalid("reason", result.reason, "none: only a pause has one");
+  }
+  if (result.action == "ingest") {
+    return result.paths.empty() ? Missing("PATH", "an image, or a folder of images")
+                                : absl::OkStatus();
+  }
+  if (!result.paths.empty()) return Unknown(result.paths.front(), result.command);
+  if (!result.class_name.empty()) {
+    return Invalid("class", result.class_name, "none: only ingest has one");
   }
   return CheckReason(result.reason);
 }
@@ -175,9 +144,7 @@ absl::Status CheckAll(const Texts& texts, const std::vector<std::string>& left, 
             : absl::StrCat("command '", absl::CEscape(left.front()), "' is unknown, ", expected));
   }
   if (!left.empty()) {
-    return absl::InvalidArgumentError(absl::StrCat("argument '", absl::CEscape(left.front()),
-                                                   "' is unknown, expected what ", "'sluicectl ",
-                                                   result.command, " --help' lists"));
+    return Unknown(left.front(), result.command);
   }
   SLUICE_RETURN_IF_ERROR(CheckShared(texts, result));
   if (result.command == "runs") return absl::OkStatus();
@@ -239,6 +206,9 @@ void DefineCommands(CLI::App& app, Texts& texts, Arguments& result) {
                  "ask a rank's own service; what it is told, all ranks of the run obey", nullptr);
   worker->add_option("ACTION", result.action, absl::StrJoin(WorkerActions(), ", "));
   worker->add_option("ADDRESS", result.worker, "HOST:PORT of the rank's service");
+  worker->add_option("PATH", result.paths,
+                     "ingest: images, or folders of images; without --class a folder per class");
+  worker->add_option("--class", result.class_name, "ingest: class of all of these images");
   worker->add_option("--reason", result.reason, "pause: why, for the log; at most 256 bytes");
 }
 
@@ -257,7 +227,7 @@ const std::vector<std::string>& BreakerActions() {
 
 const std::vector<std::string>& WorkerActions() {
   static const auto* const actions =
-      new std::vector<std::string>{"status", "pause", "resume", "checkpoint", "drain"};
+      new std::vector<std::string>{"status", "pause", "resume", "checkpoint", "drain", "ingest"};
   return *actions;
 }
 

@@ -26,6 +26,8 @@ struct Arguments {
   std::string reason;      // set-threshold, breaker, worker: at most 256 bytes of UTF-8.
   std::string action;      // breaker: one of BreakerActions(); worker: one of WorkerActions(),
   std::string worker;      // and the address of a rank's service.
+  std::vector<std::string> paths;  // worker ingest: images, or folders of them,
+  std::string class_name;          // and their class; empty: each folder has a folder per class.
 };
 
 const std::vector<std::string>& CommandNames();

@@ -4,6 +4,7 @@
 #include "sidecar/ctl/breaker_format.h"
 #include "sidecar/ctl/client.h"
 #include "sidecar/ctl/format.h"
+#include "sidecar/ctl/ingest_command.h"
 #include "sidecar/ctl/watch_loop.h"
 #include "sidecar/ctl/worker_client.h"
 #include "sidecar/ctl/worker_format.h"
@@ -68,6 +69,7 @@ absl::Status RunWorker(const Arguments& arguments, Output& output) {
   if (arguments.action == "pause") return Print(client.Pause(arguments.reason), arguments, output);
   if (arguments.action == "resume") return Print(client.Resume(), arguments, output);
   if (arguments.action == "checkpoint") return Print(client.SaveCheckpoint(), arguments, output);
+  if (arguments.action == "ingest") return RunIngest(arguments, output);
   SLUICE_CHECK(arguments.action == "drain");
   return Print(client.Drain(), arguments, output);
 }

@@ -18,6 +18,16 @@
 
 namespace sluice::checkpoint {
 
+// The epoch that a run with a live stream is in: its number and first step, counted over all
+// micro-steps from 0, and how many of the spool's images belong to it.
+struct StreamEpoch {
+  int64_t number = 0;
+  int64_t first = 0;
+  int64_t ingested = 0;
+
+  bool operator==(const StreamEpoch&) const = default;
+};
+
 // What a run needs besides tensors to go on exactly. Draws are pure functions of seed and step, so
 // the step is also the whole random state; the schedule follows from step and configuration.
 struct TrainState {
@@ -40,6 +50,7 @@ struct TrainState {
   std::vector<gate::CachedScore> image_scores;  // Of the image gate, by rising id.
   std::vector<double> head_entropies;  // The footprint gate's last measurement; empty without.
   std::map<std::string, int64_t> group_steps;  // Optimizer's step count per parameter group.
+  std::optional<StreamEpoch> stream_epoch;     // Only with a live stream.
   std::vector<std::string> class_names;        // Label map: position is the label.
   std::vector<double> mean;                    // Normalisation of the images.
   std::vector<double> std;

@@ -92,6 +92,24 @@ absl::Status ReadAccuracies(const json& j, std::map<uint64_t, double>& accuracie
   return absl::OkStatus();
 }
 
+json ToJson(const std::optional<StreamEpoch>& epoch) {
+  return epoch ? json{{"number", epoch->number},
+                      {"first", epoch->first},
+                      {"ingested", epoch->ingested}}
+               : json(nullptr);
+}
+
+absl::Status ReadStreamEpoch(const json& j, std::optional<StreamEpoch>& epoch) {
+  const auto it = j.find("stream_epoch");
+  if (it == j.end() || it->is_null()) return absl::OkStatus();
+  StreamEpoch read;
+  SLUICE_RETURN_IF_ERROR(Read(*it, "number", read.number));
+  SLUICE_RETURN_IF_ERROR(Read(*it, "first", read.first));
+  SLUICE_RETURN_IF_ERROR(Read(*it, "ingested", read.ingested));
+  epoch = read;
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 std::string StateToJson(const TrainState& s) {
@@ -111,6 +129,7 @@ std::string StateToJson(const TrainState& s) {
               {"healthy_step", s.healthy_step},
               {"probes_calm", s.probes_calm},
               {"accuracies", ToJson(s.accuracies)},
+              {"stream_epoch", ToJson(s.stream_epoch)},
               {"class_names", s.class_names},
               {"mean", s.mean},
               {"std", s.std},
@@ -145,6 +164,7 @@ absl::StatusOr<TrainState> StateFromJson(const std::string& text) {
   SLUICE_RETURN_IF_ERROR(ReadAccuracies(j, s.accuracies));
   if (j.contains("head_entropies"))
     SLUICE_RETURN_IF_ERROR(Read(j, "head_entropies", s.head_entropies));
+  SLUICE_RETURN_IF_ERROR(ReadStreamEpoch(j, s.stream_epoch));
   SLUICE_RETURN_IF_ERROR(Read(j, "class_names", s.class_names));
   SLUICE_RETURN_IF_ERROR(Read(j, "mean", s.mean));
   SLUICE_RETURN_IF_ERROR(Read(j, "std", s.std));

@@ -10,6 +10,7 @@
 #include "common/status.h"
 #include "worker/checkpoint/checkpoint_folder.h"
 #include "worker/commands/command.h"
+#include "worker/config/train_config.h"
 #include "worker/telemetry/decision_log.h"
 #include "worker/train/loss_log.h"
 
@@ -52,6 +53,20 @@ std::vector<std::string> TrainArguments(const checkpoint::TrainState& state,
           "--sidecar=off",
           "--worker.listen=off",
           "--json="};
+}
+
+// What makes it train on the same images of a live stream, if there was one.
+absl::Status AddStream(const std::string& config_file, const fs::path& run,
+                       std::vector<std::string>& arguments) {
+  config::TrainConfig config;
+  OptionSet options("sluice-worker replay", "");
+  config::DefineTrainOptions(options, config);
+  SLUICE_RETURN_IF_ERROR(options.Parse({absl::StrCat("--config=", config_file)}).status());
+  if (!config.ingest.enabled) return absl::OkStatus();
+  arguments.push_back(
+      absl::StrCat("--ingest.folder=", config::ResolveIngestFolder(config.ingest, run.string())));
+  arguments.push_back(absl::StrCat("--ingest.replay=", (run / "epochs.jsonl").string()));
+  return absl::OkStatus();
 }
 
 // Decisions that took effect up to `last`.
@@ -101,7 +116,9 @@ absl::Status ReplayInto(const std::string& folder, const std::string& log,
   SLUICE_RETURN_IF_ERROR(MakeFolder(folder));
   const std::string config_file = folder + "/replayed.toml";
   SLUICE_RETURN_IF_ERROR(WriteFileAtomically(config_file, state.config_toml));
-  SLUICE_RETURN_IF_ERROR(Train(TrainArguments(state, config_file, folder, log)));
+  std::vector<std::string> arguments = TrainArguments(state, config_file, folder, log);
+  SLUICE_RETURN_IF_ERROR(AddStream(config_file, run, arguments));
+  SLUICE_RETURN_IF_ERROR(Train(arguments));
   SLUICE_ASSIGN_OR_RETURN(const auto decided,
                           DecisionsUntil(folder + "/decisions.jsonl", state.step));
   SLUICE_RETURN_IF_ERROR(CompareDecisions(decisions, decided));

@@ -124,6 +124,7 @@ void DefineTrainOptions(OptionSet& options, TrainConfig& config) {
   DefineRun(options, config);
   DefineModelOptions(options, config.model);
   DefineData(options, config.data);
+  DefineIngestOptions(options, config.ingest);
   DefineGateOptions(options, config.gate);
   DefineFootprintOptions(options, config.footprint);
   DefineAdapterOptions(options, config.adapters);
@@ -152,6 +153,7 @@ absl::Status ValidateTrainConfig(const TrainConfig& config) {
                     "eval.every and checkpoint.every above 0, which say what is best of what");
   }
   SLUICE_ASSIGN_OR_RETURN(const model::VitConfig vit, ResolveModel(config.model, 2));
+  SLUICE_RETURN_IF_ERROR(ValidateIngestConfig(config.ingest));
   SLUICE_RETURN_IF_ERROR(ValidateAdaptersConfig(config.adapters));
   SLUICE_RETURN_IF_ERROR(ResolveDomains(config).status());
   SLUICE_RETURN_IF_ERROR(ValidateLegacyConfig(config.legacy, config.train.batch));
@@ -207,7 +209,7 @@ absl::StatusOr<std::vector<data::Domain>> ResolveDomains(const TrainConfig& conf
 }
 
 std::string Fingerprint(const TrainConfig& c) {
-  return nlohmann::json{
+  nlohmann::json shared{
       {"model",
        {c.model.preset, c.model.image_size, c.model.patch, c.model.dim, c.model.depth,
         c.model.heads, c.model.pool}},
@@ -235,8 +237,10 @@ std::string Fingerprint(const TrainConfig& c) {
         c.train.dormant_apply_to}},
       {"memory",
        {c.memory.activations, c.memory.checkpointing, c.memory.autocast, c.memory.fp8_matmul}},
-      {"compute", {c.compute.gemm}}}
-      .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+      {"compute", {c.compute.gemm}}};
+  // Without it, runs have another order of images, and older checkpoints do not know of it.
+  if (c.ingest.enabled) shared["ingest"] = {c.ingest.enabled, c.ingest.only};
+  return shared.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
 }  // namespace sluice::config

@@ -10,6 +10,7 @@
 #include "worker/config/compute_options.h"
 #include "worker/config/footprint_config.h"
 #include "worker/config/gate_config.h"
+#include "worker/config/ingest_config.h"
 #include "worker/config/legacy_config.h"
 #include "worker/config/memory_options.h"
 #include "worker/data/augment.h"
@@ -75,6 +76,7 @@ struct TrainConfig {
   std::string run = "run";
   std::string run_folder = "sluice-run";
   DataConfig data;
+  IngestConfig ingest;
   ModelConfig model;
   GateConfig gate;
   FootprintConfig footprint;

@@ -13,9 +13,10 @@ Loader::Loader(std::shared_ptr<const Dataset> dataset, PipelineConfig config, Pl
     : dataset_(std::move(dataset)),
       config_(std::move(config)),
       plan_(std::move(plan)),
-      options_(options),
-      next_out_(options.first_step),
-      next_in_(options.first_step) {
+      options_(std::move(options)),
+      end_step_(options_.end_step),
+      next_out_(options_.first_step),
+      next_in_(options_.first_step) {
   SLUICE_CHECK(options_.threads >= 1 && options_.prefetch >= 1 && options_.first_step >= 0);
   threads_.reserve(static_cast<size_t>(options_.threads));
   for (int i = 0; i < options_.threads; ++i) threads_.emplace_back([this] { Run(); });
@@ -30,9 +31,17 @@ Loader::~Loader() {
   for (std::thread& thread : threads_) thread.join();
 }
 
+void Loader::Extend(int64_t end_step) {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    end_step_ = std::max(end_step_, end_step);
+  }
+  room_.notify_all();
+}
+
 absl::StatusOr<Batch> Loader::Next() {
   std::unique_lock<std::mutex> lock(mutex_);
-  if (next_out_ >= options_.end_step) {
+  if (next_out_ >= end_step_) {
     return absl::OutOfRangeError(absl::StrCat("step ", next_out_, " is past the loader's last"));
   }
   ready_.wait(lock, [this] { return done_.count(next_out_) > 0; });
@@ -44,6 +53,7 @@ absl::StatusOr<Batch> Loader::Next() {
   ++next_out_;
   lock.unlock();
   room_.notify_one();
+  if (options_.on_next) options_.on_next(*batch);
   return batch;
 }
 
@@ -53,10 +63,9 @@ void Loader::Run() {
     {
       std::unique_lock<std::mutex> lock(mutex_);
       room_.wait(lock, [this] {
-        return stopping_ || next_in_ >= options_.end_step ||
-               next_in_ - next_out_ < options_.prefetch;
+        return stopping_ || (next_in_ < end_step_ && next_in_ - next_out_ < options_.prefetch);
       });
-      if (stopping_ || next_in_ >= options_.end_step) return;
+      if (stopping_) return;
       step = next_in_++;
     }
     absl::StatusOr<Batch> batch = Make(step);
@@ -79,6 +88,7 @@ absl::StatusOr<Batch> Loader::Make(int64_t step) {
   batch.step = step;
   batch.epoch = plan.epoch;
   batch.count = static_cast<int64_t>(plan.indices.size());
+  batch.global_count = plan.global_count;
   batch.shape = dataset_->shape();
   batch.images.reserve(static_cast<size_t>(batch.count * batch.shape.size()));
   for (const int64_t index : plan.indices) {

@@ -20,6 +20,7 @@ namespace sluice::data {
 struct BatchPlan {
   int64_t epoch = 0;
   std::vector<int64_t> indices;
+  int64_t global_count = 0;  // Images of all ranks in this step; 0: as many as ever.
 };
 
 // The plan of a step, for instance from a Sampler's RankBatch. Called from the loader's threads, so
@@ -31,6 +32,7 @@ struct Batch {
   int64_t step = 0;
   int64_t epoch = 0;
   int64_t count = 0;
+  int64_t global_count = 0;  // As the plan's.
   ImageShape shape;
   std::vector<float> images;  // [count, channels, height, width], normalised.
   std::vector<int64_t> labels;
@@ -42,6 +44,8 @@ struct LoaderOptions {
   int prefetch = 4;  // Batches ready or in work ahead of the reader, at least 1.
   int64_t first_step = 0;
   int64_t end_step = std::numeric_limits<int64_t>::max();  // The step after the last.
+  // Sees each batch that Next hands out, on the thread that calls it. May be empty.
+  std::function<void(const Batch&)> on_next{};
 };
 
 // Reads and prepares batches on threads of its own. Batches come in order of their steps and are
@@ -56,6 +60,8 @@ class Loader {
   Loader(const Loader&) = delete;
   Loader& operator=(const Loader&) = delete;
 
+  // Plans of steps up to, without, `end_step` can be had from now on; it never goes back.
+  void Extend(int64_t end_step);
   // The next step's batch, waiting for it if need be. OUT_OF_RANGE after the last step. If an image
   // cannot be read, its error in the place of its batch, and again at every further call.
   absl::StatusOr<Batch> Next();
@@ -71,6 +77,7 @@ class Loader {
   const LoaderOptions options_;
 
   std::mutex mutex_;  // Guards all below but threads_; never held while an image is read.
+  int64_t end_step_;
   std::condition_variable ready_;
   std::condition_variable room_;
   int64_t next_out_;

@@ -39,15 +39,20 @@ bool IsImageName(const std::string& path) {
 
 absl::StatusOr<Image> ReadImage(const std::string& path, const ReadImageOptions& options) {
   SLUICE_ASSIGN_OR_RETURN(const std::string bytes, ReadFile(path));
-  absl::StatusOr<Image> image = DecodeImage(bytes, options.channels);
+  absl::StatusOr<Image> image = ImageFromBytes(bytes, options);
   if (!image.ok()) return Annotate(image.status(), absl::StrCat("image '", path, "'"));
-  const auto [shorter, longer] = std::minmax(image->height, image->width);
+  return image;
+}
+
+absl::StatusOr<Image> ImageFromBytes(absl::string_view bytes, const ReadImageOptions& options) {
+  SLUICE_ASSIGN_OR_RETURN(const Image image, DecodeImage(bytes, options.channels));
+  const auto [shorter, longer] = std::minmax(image.height, image.width);
   if (longer / shorter >= kMaxAspect) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("image '", path, "' has ", image->height, " x ", image->width,
-                     " pixels, expected a long side of less than ", kMaxAspect, " short ones"));
+    return absl::InvalidArgumentError(absl::StrCat("has ", image.height, " x ", image.width,
+                                                   " pixels, expected a long side of less than ",
+                                                   kMaxAspect, " short ones"));
   }
-  return ResizeAndCrop(*image, options.size, options.crop_fraction, options.filter);
+  return ResizeAndCrop(image, options.size, options.crop_fraction, options.filter);
 }
 
 }  // namespace sluice::data

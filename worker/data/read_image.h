@@ -3,6 +3,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "worker/data/image.h"
 #include "worker/data/resize.h"
 
@@ -27,5 +28,8 @@ bool IsImageName(const std::string& path);
 // side is resized before it is cropped, so it would cost memory without limit). `options` are
 // valid.
 absl::StatusOr<Image> ReadImage(const std::string& path, const ReadImageOptions& options);
+
+// The same of a file's bytes; the error names no file.
+absl::StatusOr<Image> ImageFromBytes(absl::string_view bytes, const ReadImageOptions& options);
 
 }  // namespace sluice::data

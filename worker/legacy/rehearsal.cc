@@ -39,13 +39,14 @@ Rehearsal::Rehearsal(std::vector<LegacySet> sets, const Options& options)
 
 Replayed Rehearsal::Mix(double share, uint64_t draw, data::Batch& batch) const {
   Replayed replayed;
-  const int64_t rehearsed = Rehearsed(share, options_.batch);
+  const int64_t whole = batch.global_count > 0 ? batch.global_count : options_.batch;
+  const int64_t rehearsed = Rehearsed(share, whole);
   if (sets_.empty() || rehearsed == 0) return replayed;
-  const data::IndexRange mine = data::RankShare(options_.batch, options_.rank, options_.ranks);
+  const data::IndexRange mine = data::RankShare(whole, options_.rank, options_.ranks);
   SLUICE_CHECK(mine.size() == batch.count);
   for (int64_t i = 0; i < batch.count; ++i) {
     const int64_t position = mine.begin + i;
-    if (!IsRehearsed(position, rehearsed, options_.batch)) continue;
+    if (!IsRehearsed(position, rehearsed, whole)) continue;
     const auto uniform = [&](uint32_t what) {
       return UniformDraw(options_.seed, DrawPurpose::kRehearsal, draw,
                          static_cast<uint64_t>(position), what);

@@ -15,11 +15,12 @@
 #include "common/log.h"
 #include "common/status.h"
 #include "sluice/v1/worker.grpc.pb.h"
+#include "worker/service/ingest_stream.h"
 
 namespace sluice::service {
 namespace {
 
-// Requests carry a reason of 256 characters at most.
+// Requests carry a reason of 256 characters at most; only where images are taken they are larger.
 constexpr int kMaxRequestBytes = 16 << 10;
 constexpr size_t kMaxReasonBytes = 256;
 constexpr std::chrono::seconds kShutdownGrace{2};
@@ -82,7 +83,10 @@ class Call final : public grpc::ServerUnaryReactor {
 
 class Service final : public v1::Worker::CallbackService {
  public:
-  explicit Service(CommandBoard* board) : board_(board) {}
+  Service(CommandBoard* board, const IngestPlace& ingest)
+      : board_(board), streams_(ingest.intake, ingest.why) {}
+
+  IngestStreams& streams() { return streams_; }
 
   grpc::ServerUnaryReactor* GetStatus(grpc::CallbackServerContext* context,
                                       const v1::GetStatusRequest*,
@@ -96,6 +100,7 @@ class Service final : public v1::Worker::CallbackService {
     response->set_total_steps(status.total_steps);
     response->set_directive_version(status.directive_version);
     response->set_checkpoint(status.checkpoint);
+    streams_.Describe(*response);
     grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
     reactor->Finish(grpc::Status::OK);
     return reactor;
@@ -138,6 +143,11 @@ class Service final : public v1::Worker::CallbackService {
                [response](const Answer& a) { response->set_last_step(a.step); });
   }
 
+  IngestReactor* IngestImages(grpc::CallbackServerContext* context) override {
+    spdlog::info("images come from {}", context->peer());
+    return streams_.Open();
+  }
+
  private:
   // Puts a request on the board; `fill` writes the response of a success.
   template <typename Fill>
@@ -151,6 +161,7 @@ class Service final : public v1::Worker::CallbackService {
   }
 
   CommandBoard* const board_;
+  IngestStreams streams_;
 };
 
 bool IsLoopback(const std::string& host) {
@@ -184,7 +195,9 @@ absl::StatusOr<HostPort> Place(const std::string& listen, int local_rank) {
 }  // namespace
 
 struct WorkerServer::Server {
-  explicit Server(CommandBoard* board) : service(std::make_unique<Service>(board)) {}
+  Server(CommandBoard* board, const IngestPlace& ingest)
+      : service(std::make_unique<Service>(board, ingest)),
+        max_bytes(ingest.intake == nullptr ? kMaxRequestBytes : kMaxIngestBytes) {}
 
   // The port, or 0 if it cannot be had.
   int Listen(const HostPort& place) {
@@ -192,7 +205,7 @@ struct WorkerServer::Server {
     // A port that another process listens on is an error, not a share.
     builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
     builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 5000);
-    builder.SetMaxReceiveMessageSize(kMaxRequestBytes);
+    builder.SetMaxReceiveMessageSize(max_bytes);
     int port = 0;
     builder.AddListeningPort(place.ToString(), grpc::InsecureServerCredentials(), &port);
     builder.RegisterService(service.get());
@@ -200,7 +213,8 @@ struct WorkerServer::Server {
     return server == nullptr ? 0 : port;
   }
 
-  std::unique_ptr<grpc::Service> service;
+  std::unique_ptr<Service> service;
+  int max_bytes;
   std::unique_ptr<grpc::Server> server;
 };
 
@@ -208,18 +222,20 @@ WorkerServer::WorkerServer() = default;
 
 WorkerServer::~WorkerServer() {
   if (server_ && server_->server) {
+    server_->service->streams().Close();
     server_->server->Shutdown(std::chrono::system_clock::now() + kShutdownGrace);
   }
 }
 
 absl::StatusOr<std::unique_ptr<WorkerServer>> WorkerServer::Start(const std::string& listen,
                                                                   int local_rank,
-                                                                  CommandBoard* board) {
+                                                                  CommandBoard* board,
+                                                                  const IngestPlace& ingest) {
   SLUICE_ASSIGN_OR_RETURN(HostPort place, Place(listen, local_rank));
   gpr_set_log_function(LogGrpc);
   grpc::EnableDefaultHealthCheckService(true);
   std::unique_ptr<WorkerServer> result(new WorkerServer);
-  result->server_ = std::make_unique<Server>(board);
+  result->server_ = std::make_unique<Server>(board, ingest);
   int port = result->server_->Listen(place);
   if (port == 0 && listen == "auto") {
     place.port = 0;

@@ -5,12 +5,19 @@
 
 #include "absl/status/statusor.h"
 #include "common/host_port.h"
+#include "worker/ingest/intake.h"
 #include "worker/service/command_board.h"
 
 namespace sluice::service {
 
 // First port of the worker's service; local rank N listens N above it.
 inline constexpr uint16_t kFirstPort = 50560;
+
+// Where images go that IngestImages brings.
+struct IngestPlace {
+  ingest::Intake* intake = nullptr;                        // Outlives the server.
+  std::string why = "ingest.enabled is off, expected on";  // Without an intake: there is none.
+};
 
 // The gRPC service sluice.v1.Worker of one rank. What is asked goes to a CommandBoard; how that is
 // obeyed is the training thread's. Thread-safe.
@@ -21,8 +28,10 @@ class WorkerServer {
   // INVALID_ARGUMENT for an address outside of the loopback range: the service has no
   // authentication. UNAVAILABLE if the port is taken.
   static absl::StatusOr<std::unique_ptr<WorkerServer>> Start(const std::string& listen,
-                                                             int local_rank, CommandBoard* board);
-  // Gives calls that the board has not answered two seconds for it, then cancels them.
+                                                             int local_rank, CommandBoard* board,
+                                                             const IngestPlace& ingest = {});
+  // Ends streams of images. Gives calls that the board has not answered two seconds for it, then
+  // cancels them.
   ~WorkerServer();
 
   const HostPort& address() const { return address_; }

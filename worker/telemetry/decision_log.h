@@ -7,7 +7,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "common/directive.h"
-#include "common/file.h"
+#include "common/sealed_log.h"
 
 namespace sluice::telemetry {
 
@@ -20,9 +20,9 @@ struct DecisionEntry {
   bool operator==(const DecisionEntry&) const = default;
 };
 
-// The decision log of a run, written by rank 0: one line of JSON per entry,
+// The decision log of a run, written by rank 0: a SealedLog whose entries are
 //   {"version":V,"step":S,"generation":G,"directive":{...},"crc":"8 hex digits"}
-// with the CRC-32 of everything before `,"crc"`. Lines are only ever appended. Not thread-safe.
+// Not thread-safe.
 class DecisionLog {
  public:
   // Opens or creates. A torn last line, of an Append that never returned, is cut off with a
@@ -33,8 +33,8 @@ class DecisionLog {
   absl::Status Append(const DecisionEntry& entry);
 
  private:
-  explicit DecisionLog(AppendFile file) : file_(std::move(file)) {}
-  AppendFile file_;
+  explicit DecisionLog(SealedLog log) : log_(std::move(log)) {}
+  SealedLog log_;
 };
 
 // The decisions in force, by rising step, of all generations together. A restored run replays what

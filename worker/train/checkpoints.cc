@@ -34,6 +34,14 @@ void Checkpoints::Start(const checkpoint::TrainState& state,
                 state.accuracies});
 }
 
+void Checkpoints::Forget(checkpoint::TrainState& state) const {
+  std::erase_if(state.accuracies, [this](const auto& item) {
+    std::error_code error;
+    return !std::filesystem::exists(
+        std::filesystem::path(config_->run_folder) / checkpoint::CheckpointName(item.first), error);
+  });
+}
+
 void Checkpoints::Take(const checkpoint::Saved& saved) {
   failure_ = Annotate(saved.status, "save checkpoint");
   if (!failure_.ok()) {

@@ -23,6 +23,8 @@ class Checkpoints {
   // Starts saving; needs a Settle before. `state` is complete on rank 0, and its step and
   // healthy_step on every rank; they will be in force once it is durable.
   void Start(const checkpoint::TrainState& state, const checkpoint::TrainTensors& tensors);
+  // Drops what `state` knows of checkpoints that are gone.
+  void Forget(checkpoint::TrainState& state) const;
   // A collective: waits until what was started is durable, or failed.
   absl::Status Settle();
   // Tells what became of the one that was started, if that is known already. Never waits.

@@ -3,7 +3,6 @@
 #include <cmath>
 #include <csignal>
 #include <filesystem>
-#include <functional>
 #include <iostream>
 #include <random>
 
@@ -17,55 +16,13 @@
 #include "worker/service/worker_server.h"
 #include "worker/train/determinism.h"
 #include "worker/train/go_on.h"
+#include "worker/train/join.h"
 #include "worker/train/trainer.h"
 
 namespace sluice::train {
 namespace {
 
 constexpr std::chrono::milliseconds kTelemetryGrace{5000};
-constexpr size_t kAddressBytes = 256;
-
-absl::StatusOr<dist::Group> Join(const config::TrainConfig& config,
-                                 const launch::RankEnvironment& env, bool cuda) {
-  dist::GroupOptions options;
-  options.rank = env.rank;
-  options.size = env.world_size;
-  options.master_address = env.master_address;
-  options.master_port = env.master_port;
-  // Our launcher and torchrun's agent serve the store themselves.
-  const bool served = std::getenv("SLUICE_STORE_SERVED") != nullptr ||
-                      std::getenv("TORCHELASTIC_USE_AGENT_STORE") != nullptr;
-  options.host_store = env.rank == 0 && !served;
-  // A store may have served a group that failed.
-  options.prefix = absl::StrCat(env.restart);
-  options.timeout_seconds = config.collective_timeout;
-  options.cuda = cuda;
-  return dist::Group::Join(options);
-}
-
-// Rank 0's text on every rank, at most kAddressBytes long.
-absl::StatusOr<std::string> ShareText(dist::Group& group, const std::string& text) {
-  std::vector<uint8_t> bytes(kAddressBytes, 0);
-  std::copy(text.begin(), text.end(), bytes.begin());
-  if (group.size() > 1) SLUICE_RETURN_IF_ERROR(group.Broadcast(bytes));
-  return std::string(bytes.begin(), std::find(bytes.begin(), bytes.end(), 0));
-}
-
-// All options count, not only those of the fingerprint: how often ranks evaluate and save decides
-// collectives too.
-absl::Status CheckSameConfiguration(dist::Group& group, const std::string& config_toml) {
-  const auto mine = static_cast<int64_t>(std::hash<std::string>()(config_toml));
-  SLUICE_ASSIGN_OR_RETURN(const std::vector<torch::Tensor> all,
-                          group.Gather(torch::tensor({mine}, torch::kLong)));
-  for (size_t r = 0; r < all.size(); ++r) {
-    if (all[r].item<int64_t>() != mine) {
-      return absl::InvalidArgumentError(absl::StrCat("rank ", r,
-                                                     " has another configuration than rank ",
-                                                     group.rank(), ": start all with the same"));
-    }
-  }
-  return absl::OkStatus();
-}
 
 std::string RandomName() {
   std::random_device device;
@@ -110,11 +67,13 @@ class Rank {
     const std::vector<std::string>& classes = datasets_.train->class_names();
     SLUICE_ASSIGN_OR_RETURN(assembly_,
                             Assemble(config_, static_cast<int64_t>(classes.size()), device_));
-    SLUICE_ASSIGN_OR_RETURN(group_, Join(config_, env_, device_.is_cuda()));
+    SLUICE_ASSIGN_OR_RETURN(group_, JoinRanks(config_, env_, device_.is_cuda()));
     SLUICE_RETURN_IF_ERROR(CheckSameConfiguration(*group_, config_toml_));
     if (config_.resume) {
       SLUICE_ASSIGN_OR_RETURN(state_, GoOn(config_, classes, *group_, assembly_));
     }
+    if (!config_.ingest.enabled) return absl::OkStatus();
+    SLUICE_ASSIGN_OR_RETURN(ingestion_, Ingestion::Make(config_, datasets_.train, *group_, state_));
     return absl::OkStatus();
   }
 
@@ -126,8 +85,10 @@ class Rank {
     status.total_steps = static_cast<uint64_t>(config_.train.steps);
     board_ = std::make_unique<service::CommandBoard>(status, config_.paused);
     if (config_.listen == "off") return absl::OkStatus();
-    SLUICE_ASSIGN_OR_RETURN(
-        server_, service::WorkerServer::Start(config_.listen, env_.local_rank, board_.get()));
+    service::IngestPlace ingest;
+    if (ingestion_ != nullptr) ingest = {ingestion_->intake(), ingestion_->why_no_intake()};
+    SLUICE_ASSIGN_OR_RETURN(server_, service::WorkerServer::Start(config_.listen, env_.local_rank,
+                                                                  board_.get(), ingest));
     const std::string address = server_->address().ToString();
     LogInfo(absl::StrCat("worker service at ", address));
     return WriteFileAtomically(ServiceFile(), address + "\n");
@@ -224,6 +185,7 @@ class Rank {
     parts.agreement = &agreement;
     parts.publisher = publisher_.get();
     parts.board = board_.get();
+    parts.ingestion = ingestion_.get();
     Trainer trainer(parts, state_);
     return trainer.Run();
   }
@@ -272,6 +234,7 @@ class Rank {
   checkpoint::TrainState state_;
   std::optional<launch::SidecarProcess> sidecar_;
   std::unique_ptr<telemetry::Publisher> publisher_;
+  std::unique_ptr<Ingestion> ingestion_;
   std::unique_ptr<service::CommandBoard> board_;
   std::unique_ptr<service::WorkerServer> server_;
 };

@@ -72,4 +72,19 @@ absl::StatusOr<bool> Steering::Pause() {
   }
 }
 
+absl::StatusOr<bool> Steering::Await(const std::function<bool(std::chrono::milliseconds)>& ready) {
+  dist::ControlExchange exchange(*group_);
+  while (true) {
+    const bool is_ready = group_->rank() == 0 && ready(kPauseBeat);
+    dist::ControlInput input = Wishes();
+    input.pause = false;
+    input.resume = is_ready;
+    exchange.Start(input);
+    SLUICE_ASSIGN_OR_RETURN(const dist::ControlResult agreed, exchange.Finish());
+    if (agreed.checkpoint) SLUICE_RETURN_IF_ERROR(SaveNow());
+    if (agreed.stop) board_->OnDraining();
+    if (agreed.stop || agreed.resume) return agreed.stop;
+  }
+}
+
 }  // namespace sluice::train

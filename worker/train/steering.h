@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <string>
 
@@ -28,6 +29,9 @@ class Steering {
   absl::StatusOr<bool> Obey(const dist::ControlResult& agreed);
   // Pauses as if it had been agreed on.
   absl::StatusOr<bool> Pause();
+  // Waits, before training, until rank 0's `ready` is true, which may itself wait as long as it is
+  // given; obeys what is asked, but pauses come later. True: the run ends here.
+  absl::StatusOr<bool> Await(const std::function<bool(std::chrono::milliseconds)>& ready);
 
  private:
   absl::Status SaveNow();

@@ -43,7 +43,9 @@ Trainer::Trainer(const TrainerParts& parts, checkpoint::TrainState state)
     }
   }
   opening_ = {config.gate.anneal_steps, config.gate.grow_steps, config.train.steps};
-  loader_ = MakeTrainLoader(config, *parts_.datasets, *parts_.group, state_.step);
+  loader_ = parts_.ingestion != nullptr
+                ? parts_.ingestion->MakeLoader(state_.step)
+                : MakeTrainLoader(config, *parts_.datasets, *parts_.group, state_.step);
   StepOptions options = MakeStepOptions(config, parts_.group->size());
   options.rehearsal = MakeRehearsal(config, parts_.datasets->buffers, *parts_.group);
   options.ewc = parts_.assembly->ewc;
@@ -123,6 +125,7 @@ absl::Status Trainer::PauseAfterRollBack(int64_t step) {
 
 absl::Status Trainer::BeginStep(int64_t step) {
   if (dist::FaultFires("abort", parts_.group->rank(), static_cast<uint64_t>(step))) std::_Exit(137);
+  if (parts_.ingestion != nullptr) SLUICE_RETURN_IF_ERROR(parts_.ingestion->BeginStep(step));
   const std::optional<Directive> directive = parts_.agreement->Begin(static_cast<uint64_t>(step));
   return directive ? ApplyDirective(*directive, step) : absl::OkStatus();
 }
@@ -148,6 +151,7 @@ absl::Status Trainer::RunStep(int64_t step) {
   report_.flops += outcome.flops;
   if (report_.losses.size() < kMostLosses) report_.losses.push_back(outcome.loss.value_or(0.0));
   LogLoss(outcome.loss);
+  if (parts_.ingestion != nullptr) parts_.ingestion->EndStep(step);
   reporter_.OnStep(step, outcome, seconds, counters_, saved_, Found());
   // All ranks change the same groups.
   const std::optional<telemetry::GroupActivity> activity = activity_->After(step);
@@ -203,11 +207,8 @@ absl::Status Trainer::Checkpoint(int64_t step) {
   state_.mean = config.data.mean;
   state_.std = config.data.std;
   state_.config_toml = parts_.config_toml;
-  std::erase_if(state_.accuracies, [&](const auto& item) {
-    std::error_code error;
-    return !std::filesystem::exists(
-        std::filesystem::path(config.run_folder) / checkpoint::CheckpointName(item.first), error);
-  });
+  if (parts_.ingestion != nullptr) state_.stream_epoch = parts_.ingestion->epoch();
+  saves_.Forget(state_);
   const std::optional<double> accuracy =
       report_.accuracy_dense ? report_.accuracy_dense : report_.accuracy_gated;
   if (evaluated_step_ == step && accuracy) state_.accuracies[state_.step] = *accuracy;
@@ -238,6 +239,9 @@ absl::Status Trainer::RunSteps() {
   parts_.board->SetPhase(service::Phase::kTraining);
   if (config.paused) {
     SLUICE_ASSIGN_OR_RETURN(stop_, steering_.Pause());
+  }
+  if (parts_.ingestion != nullptr && !stop_) {
+    SLUICE_ASSIGN_OR_RETURN(stop_, parts_.ingestion->AwaitFirst(steering_));
   }
   for (int64_t step = first_step_; step <= config.train.steps && !stop_; ++step) {
     SLUICE_RETURN_IF_ERROR(BeginStep(step));

@@ -12,6 +12,7 @@
 #include "worker/telemetry/publisher.h"
 #include "worker/train/checkpoints.h"
 #include "worker/train/group_activity.h"
+#include "worker/train/ingestion.h"
 #include "worker/train/loss_log.h"
 #include "worker/train/report.h"
 #include "worker/train/run_checks.h"
@@ -33,6 +34,7 @@ struct TrainerParts {
   dist::DirectiveAgreement* agreement = nullptr;
   telemetry::Publisher* publisher = nullptr;
   service::CommandBoard* board = nullptr;
+  Ingestion* ingestion = nullptr;  // May be null: there is no live stream.
 };
 
 // The loop of one rank: steps, telemetry, evaluations and checkpoints. All ranks run it in step.

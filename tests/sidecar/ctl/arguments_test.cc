@@ -62,12 +62,17 @@ TEST_F(CtlArguments, DefaultsAndEveryOption) {
 
 TEST_F(CtlArguments, EveryActionOfAWorker) {
   for (const std::string& action : WorkerActions()) {
-    ASSERT_TRUE(Parse({"worker", action, "127.0.0.1:50560", "--json"}).ok());
+    std::vector<std::string> arguments = {"worker", action, "127.0.0.1:50560", "--json"};
+    if (action == "ingest") arguments.insert(arguments.end(), {"a", "b", "--class", "c"});
+    ASSERT_TRUE(Parse(arguments).ok());
     EXPECT_EQ(read_.command, "worker");
     EXPECT_EQ(read_.action, action);
     EXPECT_EQ(read_.worker, "127.0.0.1:50560");
     EXPECT_EQ(read_.reason, "");
     EXPECT_TRUE(read_.json);
+    const bool has_paths = action == "ingest";
+    EXPECT_EQ(read_.paths.size(), has_paths ? 2u : 0u);
+    EXPECT_EQ(read_.class_name, has_paths ? "c" : "");
   }
   const std::string longest(256, 'r');
   ASSERT_TRUE(Parse({"worker", "pause", "[::1]:7", "--reason", longest}).ok());
@@ -170,6 +175,8 @@ TEST_F(CtlArguments, ErrorsNameTheThingTheValueAndWhatWasExpected) {
       {{"worker", "pause", "h:1", "--count", "1"}, {"argument '--count' is unknown"}},
       {{"worker", "pause", "h:1", "--reason", long_reason}, {"reason is 'rrr", "at most 256"}},
       {{"worker", "pause", "h:1", "--reason", "\xff"}, {"reason is '\\377'", "UTF-8"}},
+      {{"worker", "ingest", "h:1"}, {"PATH is missing"}},
+      {{"worker", "drain", "h:1", "--class", "x"}, {"class is 'x', expected none"}},
       {{"worker", "drain", "h:1", "--reason", "x"}, {"reason is 'x', expected none", "pause"}},
   };
   for (const auto& one : cases) {

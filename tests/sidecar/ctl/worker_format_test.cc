@@ -27,6 +27,27 @@ TEST(CtlWorkerFormat, Status) {
             "checkpoint  checkpoint-10.safetensors\n");
 }
 
+TEST(CtlWorkerFormat, StatusOfTheRankThatTakesImages) {
+  v1::GetStatusResponse status;
+  v1::IngestState& ingest = *status.mutable_ingest();
+  ingest.set_images(7);
+  ingest.set_most_images(1000);
+  ingest.set_bytes(5000);
+  ingest.set_most_bytes(90000);
+  ingest.set_epoch(3);
+  ingest.set_epoch_images(6);
+  EXPECT_THAT(WorkerText(status), HasSubstr("\nanswers     none\n"));
+  for (const auto& [answer, images] :
+       {std::pair(v1::INGEST_STATUS_STORED, 7), std::pair(v1::INGEST_STATUS_TOO_LARGE, 2)}) {
+    ingest.add_answers()->set_status(answer);
+    ingest.mutable_answers(ingest.answers_size() - 1)->set_images(static_cast<uint64_t>(images));
+  }
+  EXPECT_THAT(WorkerText(status),
+              HasSubstr("\ningested    7 of at most 1000 images, 5000 of at most 90000 bytes; 6 in "
+                        "epoch 3\nanswers     stored 7, too_large 2\n"));
+  EXPECT_EQ(IngestStatusName(static_cast<v1::IngestStatus>(99)), "99");
+}
+
 TEST(CtlWorkerFormat, EveryPhaseAndOneThatIsNewer) {
   const std::pair<v1::Phase, std::string> phases[] = {
       {v1::PHASE_UNSPECIFIED, "unspecified"}, {v1::PHASE_STARTING, "starting"},

@@ -37,8 +37,13 @@ std::string crash_folder;
 int64_t crash_at = -1;
 Crash crash_kind = Crash::kProcess;
 int64_t operations = 0;
-std::vector<NameChange> changes;        // Not fsynced.
-std::map<std::string, bool> is_synced;  // By present name, of files that were written.
+std::vector<NameChange> changes;  // Not fsynced.
+// Of a file that was written: whether all of it was fsynced, and else how much.
+struct Written {
+  bool is_synced = false;
+  off_t bytes = 0;
+};
+std::map<std::string, Written> written;  // By present name.
 
 std::string full_folder;
 uint64_t space_left = 0;
@@ -66,8 +71,8 @@ void Undo() {
       continue;
     }
     Real<int(const char*, const char*)>("rename")(change->to.c_str(), change->from.c_str());
-    is_synced[change->from] = is_synced[change->to];
-    is_synced.erase(change->to);
+    written[change->from] = written[change->to];
+    written.erase(change->to);
     if (change->kept.empty()) continue;
     Real<int(const char*, const char*)>("rename")(change->kept.c_str(), change->to.c_str());
   }
@@ -76,8 +81,8 @@ void Undo() {
 void Lose() {
   if (crash_kind == Crash::kPowerNames || crash_kind == Crash::kPowerRenames) Undo();
   if (crash_kind != Crash::kProcess) {
-    for (const auto& [path, synced] : is_synced) {
-      if (!synced && ::truncate(path.c_str(), 0) != 0) ::_exit(1);
+    for (const auto& [path, file] : written) {
+      if (!file.is_synced && ::truncate(path.c_str(), file.bytes) != 0) ::_exit(1);
     }
   }
 }
@@ -104,7 +109,7 @@ int Remove(const char* path, const char* name) {
   if (!Below(path, crash_folder)) return Real<int(const char*)>(name)(path);
   if (Counts(path)) CrashNow();
   if (const std::string kept = Keep(path); !kept.empty()) changes.push_back({"", path, kept});
-  is_synced.erase(path);
+  written.erase(path);
   return Real<int(const char*)>(name)(path);
 }
 
@@ -146,7 +151,9 @@ int open(const char* path, int flags, ...) {
     va_end(rest);
     if (Below(path, crash_folder)) {
       if (Counts(path)) CrashNow();
-      is_synced[path] = false;
+      struct stat info {};
+      const bool is_there = ::stat(path, &info) == 0 && (flags & O_TRUNC) == 0;
+      written[path] = {is_there, is_there ? info.st_size : 0};
     }
     if (!held_part.empty() && std::string(path).find(held_part) != std::string::npos) {
       is_holding = true;
@@ -165,7 +172,7 @@ ssize_t write(int fd, const void* data, size_t size) {
     [[maybe_unused]] const ssize_t half = real(fd, data, size / 2);
     CrashNow();
   }
-  if (Below(path, crash_folder)) is_synced[path] = false;
+  if (Below(path, crash_folder)) written[path].is_synced = false;
   if (Below(path, full_folder)) {
     if (space_left == 0) {
       errno = ENOSPC;
@@ -183,7 +190,8 @@ int fsync(int fd) {
   if (path == crash_folder) {
     changes.clear();
   } else if (Below(path, crash_folder)) {
-    is_synced[path] = true;
+    struct stat info {};
+    if (::fstat(fd, &info) == 0) written[path] = {true, info.st_size};
   }
   return Real<int(int)>("fsync")(fd);
 }
@@ -192,8 +200,8 @@ int rename(const char* from, const char* to) noexcept {
   if (Below(to, crash_folder)) {
     if (Counts(to)) CrashNow();
     changes.push_back({from, to, Keep(to)});
-    is_synced[to] = is_synced[from];
-    is_synced.erase(from);
+    written[to] = written[from];
+    written.erase(from);
   }
   return Real<int(const char*, const char*)>("rename")(from, to);
 }

@@ -52,6 +52,7 @@ inline TrainState MakeState() {
   state.probes_calm = true;
   state.accuracies = {{100, 1.0 / 3.0}, {120, 0.75}};
   state.group_steps = {{"head", 119}, {"blocks.0.mlp", 60}};
+  state.stream_epoch = {3, 120, 17};
   state.class_names = {"cat", "dog"};
   state.mean = {0.1, 0.2, 0.3};
   state.std = {0.5};
@@ -75,6 +76,7 @@ inline void ExpectSameButCounters(const TrainState& actual, const TrainState& ex
   EXPECT_EQ(actual.agreed_next, expected.agreed_next);
   EXPECT_EQ(actual.decision_position, expected.decision_position);
   EXPECT_EQ(actual.group_steps, expected.group_steps);
+  EXPECT_EQ(actual.stream_epoch, expected.stream_epoch);
   EXPECT_EQ(actual.class_names, expected.class_names);
   EXPECT_EQ(actual.mean, expected.mean);
   EXPECT_EQ(actual.std, expected.std);

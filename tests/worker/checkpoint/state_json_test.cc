@@ -31,6 +31,7 @@ TEST(StateJsonTest, ExtremeValuesComeBackExactly) {
   state.class_names = {"with \"quotes\"\n", "", "ü"};
   state.in_force.reset();
   state.agreed_next.reset();
+  state.stream_epoch.reset();
   state.group_steps.clear();
   const auto back = StateFromJson(StateToJson(state));
   ASSERT_TRUE(back.ok()) << back.status();
@@ -50,7 +51,7 @@ TEST(StateJsonTest, AMissingKeyIsNamed) {
     cut.erase(item.key());
     const std::set<std::string> later = {
         "accuracies",   "temperatures", "uncertainty", "head_entropies",
-        "healthy_step", "probes_calm",  "gemm"};
+        "healthy_step", "probes_calm",  "gemm",        "stream_epoch"};
     if (later.count(item.key()) > 0) {
       // Older states have none of them, and are read.
       EXPECT_TRUE(StateFromJson(cut.dump()).ok());

@@ -205,5 +205,38 @@ TEST(Loader, ClosesInTheMiddleOfABatch) {
   EXPECT_LT(dataset->reads.load(), kLong / 2);
 }
 
+TEST(Loader, AnEndThatIsMovedIsTheSameAsOneThatWasThere) {
+  const auto dataset = std::make_shared<CountingDataset>(kSize);
+  Loader whole(dataset, Config(), Shuffled(), Options(2, 3, 2, 12));
+  const std::vector<Batch> expected = ReadAll(whole);
+  Loader loader(dataset, Config(), Shuffled(), Options(2, 3, 2, 2));
+  std::vector<Batch> found = ReadAll(loader);
+  EXPECT_TRUE(found.empty());
+  for (const int64_t end : {5, 4, 6, 12}) {
+    loader.Extend(end);
+    for (Batch& batch : ReadAll(loader)) found.push_back(std::move(batch));
+    EXPECT_EQ(static_cast<int64_t>(found.size()), std::max<int64_t>(end, end == 4 ? 5 : 0) - 2);
+  }
+  ASSERT_EQ(found.size(), expected.size());
+  for (size_t i = 0; i < found.size(); ++i) {
+    EXPECT_EQ(found[i].ids, expected[i].ids);
+    EXPECT_EQ(found[i].images, expected[i].images);
+  }
+}
+
+TEST(Loader, ItsReaderIsSeenByWhomItConcerns) {
+  std::vector<uint64_t> seen, expected;
+  LoaderOptions options = Options(2, 4, 0, 6);
+  options.on_next = [&seen](const Batch& batch) {
+    seen.insert(seen.end(), batch.ids.begin(), batch.ids.end());
+  };
+  Loader loader(std::make_shared<CountingDataset>(kSize), Config(), Shuffled(), options);
+  for (int i = 0; i < 3; ++i) {
+    const Batch batch = loader.Next().value();
+    expected.insert(expected.end(), batch.ids.begin(), batch.ids.end());
+    EXPECT_EQ(seen, expected) << "of what was handed out, not of what is ready";
+  }
+}
+
 }  // namespace
 }  // namespace sluice::data

@@ -274,5 +274,16 @@ TEST(RehearsalTest, WithoutASetNothingIsMixed) {
   EXPECT_EQ(batch.ids, OwnBatch().ids);
 }
 
+// The last batches of an epoch may be smaller than the others.
+TEST(RehearsalTest, TheShareIsOneOfTheBatchAsItIs) {
+  data::Batch batch = OwnBatch();
+  batch.count = batch.global_count = 4;
+  batch.images.resize(48);
+  batch.labels.resize(4);
+  batch.ids.resize(4);
+  const Replayed replayed = Rehearsal(TwoDomains(), OptionsOf()).Mix(0.5, 4, batch);
+  EXPECT_EQ(replayed.positions, (std::vector<int64_t>{1, 3}));
+}
+
 }  // namespace
 }  // namespace sluice::legacy

@@ -220,15 +220,6 @@ TEST_F(WorkerService, ARequestIsLimited) {
   EXPECT_FALSE(board_.Current().pause);
 }
 
-TEST_F(WorkerService, IngestImagesIsNotBuilt) {
-  grpc::ClientContext context;
-  context.set_deadline(std::chrono::system_clock::now() + kPatience);
-  const auto stream = stub_->IngestImages(&context);
-  v1::IngestImagesResponse response;
-  EXPECT_FALSE(stream->Read(&response));
-  EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::UNIMPLEMENTED);
-}
-
 TEST_F(WorkerService, AClientThatGivesUpLeavesTheServiceAsItWas) {
   GiveUp(&v1::Worker::Stub::Pause, &Wishes::pause);
   GiveUp(&v1::Worker::Stub::SaveCheckpoint, &Wishes::checkpoint);
