@@ -11,6 +11,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # test in build/cpu/bin, and its target.
 soaks=(
   'kills|60|SLUICE_KILLS=50 elastic_e2e_test'
+  'ingest|15|SLUICE_INGEST_IMAGES=10000 ingest_e2e_test --gtest_filter=*AKilledWorker*'
 )
 
 die() {

@@ -74,9 +74,8 @@ class IngestClient::Attempt {
     if (response.image_id() == images_[*next_].id) return true;
     End(/*cancel=*/true);
     const std::lock_guard<std::mutex> lock(mutex_);
-    failure_ = absl::InternalError(absl::StrCat("the worker answered image '",
-                                                response.image_id(), "', expected '",
-                                                images_[*next_].id, "'"));
+    failure_ = absl::InternalError(absl::StrCat("the worker answered image '", response.image_id(),
+                                                "', expected '", images_[*next_].id, "'"));
     return false;
   }
 
@@ -151,7 +150,7 @@ class IngestClient::Attempt {
   }
 
   const std::vector<ImageFile>& images_;
-  size_t* const next_;                  // Guarded, as all below but the stream and the threads.
+  size_t* const next_;  // Guarded, as all below but the stream and the threads.
   Clock::time_point* const progress_;
   const std::chrono::milliseconds timeout_;
   std::mutex mutex_;

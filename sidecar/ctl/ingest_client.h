@@ -27,9 +27,8 @@ class IngestClient {
   // the sending by an error. If the stream breaks, a new one begins with the images that were not
   // answered: those that were stored are duplicates then. An error is one line for the user:
   // UNAVAILABLE or DEADLINE_EXCEEDED if the worker cannot be reached or does not answer.
-  absl::Status Send(
-      const std::vector<ImageFile>& images,
-      const std::function<absl::Status(const v1::IngestImagesResponse&)>& answered);
+  absl::Status Send(const std::vector<ImageFile>& images,
+                    const std::function<absl::Status(const v1::IngestImagesResponse&)>& answered);
 
  private:
   class Attempt;

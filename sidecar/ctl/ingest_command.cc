@@ -56,8 +56,8 @@ absl::Status PrintAnswer(const v1::IngestImagesResponse& answer, bool json, Outp
   if (json) return output.Json(answer);
   if (!IsRefused(answer.status())) return absl::OkStatus();
   return output.Text(absl::StrCat(OneLine(answer.image_id()), ": ",
-                                  IngestStatusName(answer.status()), ": ",
-                                  OneLine(answer.detail()), "\n"));
+                                  IngestStatusName(answer.status()), ": ", OneLine(answer.detail()),
+                                  "\n"));
 }
 
 }  // namespace
@@ -83,9 +83,8 @@ absl::Status RunIngest(const Arguments& arguments, Output& output) {
     return Annotate(status, absl::StrCat(answered, " of ", images.size(), " images were answered"));
   }
   if (refused == 0) return absl::OkStatus();
-  return absl::FailedPreconditionError(absl::StrCat(refused, " of ", images.size(),
-                                                    " images were refused, expected none: ",
-                                                    CountsText(counts)));
+  return absl::FailedPreconditionError(absl::StrCat(
+      refused, " of ", images.size(), " images were refused, expected none: ", CountsText(counts)));
 }
 
 }  // namespace sluice::ctl

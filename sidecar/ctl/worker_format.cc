@@ -26,18 +26,18 @@ std::string IngestStatusName(v1::IngestStatus status) {
 std::string WorkerText(const v1::GetStatusResponse& status) {
   std::vector<std::pair<std::string, std::string>> lines = {
       {"run", OneLine(status.run())},
-                    {"rank", absl::StrCat(status.rank(), " of ", status.world_size())},
-                    {"phase", PhaseName(status.phase())},
-                    {"step", absl::StrCat(status.step(), " of ", status.total_steps())},
-                    {"directive", absl::StrCat(status.directive_version())},
-                    {"checkpoint", status.checkpoint().empty() ? std::string("none")
-                                                               : OneLine(status.checkpoint())}};
+      {"rank", absl::StrCat(status.rank(), " of ", status.world_size())},
+      {"phase", PhaseName(status.phase())},
+      {"step", absl::StrCat(status.step(), " of ", status.total_steps())},
+      {"directive", absl::StrCat(status.directive_version())},
+      {"checkpoint",
+       status.checkpoint().empty() ? std::string("none") : OneLine(status.checkpoint())}};
   if (!status.has_ingest()) return KeyValues(lines);
   const v1::IngestState& ingest = status.ingest();
-  lines.emplace_back("ingested",
-                     absl::StrCat(ingest.images(), " of at most ", ingest.most_images(),
-                                  " images, ", ingest.bytes(), " of at most ", ingest.most_bytes(),
-                                  " bytes; ", ingest.epoch_images(), " in epoch ", ingest.epoch()));
+  lines.emplace_back(
+      "ingested", absl::StrCat(ingest.images(), " of at most ", ingest.most_images(), " images, ",
+                               ingest.bytes(), " of at most ", ingest.most_bytes(), " bytes; ",
+                               ingest.epoch_images(), " in epoch ", ingest.epoch()));
   std::vector<std::string> answers;
   for (const v1::IngestCount& count : ingest.answers())
     answers.push_back(absl::StrCat(IngestStatusName(count.status()), " ", count.images()));

@@ -39,6 +39,13 @@ std::string InFolder(const config::TrainConfig& config, const std::string& name)
   return (fs::path(config.run_folder) / name).string();
 }
 
+// What a run that starts anew finds in a log is another's.
+absl::Status ForgetUnlessResumed(const config::TrainConfig& config, const std::string& path) {
+  std::error_code error;
+  if (config.resume || !fs::exists(path, error)) return absl::OkStatus();
+  return WriteFileAtomically(path, "");
+}
+
 // Every share of every batch has an image, whatever the size of the epoch: a batch may be half as
 // large as train.batch.
 absl::Status CheckShares(const config::TrainConfig& config, int64_t base_images, int ranks) {
@@ -77,9 +84,10 @@ absl::StatusOr<std::unique_ptr<Ingestion>> Ingestion::Make(
   result->generation_ = state.generation;
   if (group.rank() == 0) SLUICE_RETURN_IF_ERROR(result->OpenOnRankZero());
   if (config.ingest.log) {
-    SLUICE_ASSIGN_OR_RETURN(
-        result->taken_log_,
-        AppendFile::Open(InFolder(config, absl::StrCat("ingested.rank", group.rank(), ".jsonl"))));
+    const std::string path =
+        InFolder(config, absl::StrCat("ingested.rank", group.rank(), ".jsonl"));
+    SLUICE_RETURN_IF_ERROR(ForgetUnlessResumed(config, path));
+    SLUICE_ASSIGN_OR_RETURN(result->taken_log_, AppendFile::Open(path));
   }
   // Rank 0 may create the file that the others read.
   SLUICE_RETURN_IF_ERROR(group.Gather(torch::zeros({1}, torch::kLong)).status());
@@ -89,10 +97,7 @@ absl::StatusOr<std::unique_ptr<Ingestion>> Ingestion::Make(
 
 absl::Status Ingestion::OpenOnRankZero() {
   const std::string own = InFolder(*config_, kEpochLogName);
-  // What a run that starts anew would find there is another's.
-  std::error_code error;
-  if (!config_->resume && fs::exists(own, error))
-    SLUICE_RETURN_IF_ERROR(WriteFileAtomically(own, ""));
+  SLUICE_RETURN_IF_ERROR(ForgetUnlessResumed(*config_, own));
   const std::string& replay = config_->ingest.replay;
   auto known = ingest::ReadEpochLog(replay.empty() ? own : replay);
   if (known.ok()) known_ = *std::move(known);

@@ -17,7 +17,8 @@ TEST(CtlArgumentChecks, RunsReasonsAndActions) {
   EXPECT_TRUE(SaysInvalid(CheckReason(std::string(257, 'r')), {"at most 256 bytes"}));
   EXPECT_TRUE(SaysInvalid(CheckReason("\xff"), {"reason is '\\377'"}));
   EXPECT_TRUE(CheckAction("b", {"a", "b"}).ok());
-  EXPECT_TRUE(SaysInvalid(CheckAction("", {"a", "b"}), {"ACTION is missing, expected one of a, b"}));
+  EXPECT_TRUE(
+      SaysInvalid(CheckAction("", {"a", "b"}), {"ACTION is missing, expected one of a, b"}));
   EXPECT_TRUE(SaysInvalid(CheckAction("c", {"a", "b"}), {"ACTION is 'c', expected one of a, b"}));
 }
 

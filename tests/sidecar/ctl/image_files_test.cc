@@ -12,9 +12,8 @@ namespace {
 class CtlImageFiles : public ::testing::Test {
  protected:
   CtlImageFiles() {
-    for (const std::string name :
-         {"cat/2.png", "cat/1.JPG", "cat/deep/3.jpeg", "cat/notes.txt", "dog/1.png", "dog/.hidden.png",
-          ".git/x.png"}) {
+    for (const std::string name : {"cat/2.png", "cat/1.JPG", "cat/deep/3.jpeg", "cat/notes.txt",
+                                   "dog/1.png", "dog/.hidden.png", ".git/x.png"}) {
       const std::string path = folder_.Path("pets/" + name);
       EXPECT_TRUE(MakeFolder(path.substr(0, path.rfind('/'))).ok());
       EXPECT_TRUE(WriteFileAtomically(path, "").ok());
@@ -46,7 +45,8 @@ TEST_F(CtlImageFiles, AnImageKeepsItsNameHoweverItsPathIsWritten) {
 TEST_F(CtlImageFiles, WhatIsMissingIsNamed) {
   EXPECT_TRUE(SaysInvalid(FindImages({pets_ + "/no"}, "a").status(),
                           {"PATH is '" + pets_ + "/no'", "that is there"}));
-  EXPECT_TRUE(SaysInvalid(FindImages({pets_ + "/dog/1.png"}, "").status(), {"1.png", "--class NAME"}));
+  EXPECT_TRUE(
+      SaysInvalid(FindImages({pets_ + "/dog/1.png"}, "").status(), {"1.png", "--class NAME"}));
   EXPECT_TRUE(SaysInvalid(FindImages({pets_ + "/dog"}, "").status(), {"1.png", "--class NAME"}));
   EXPECT_TRUE(MakeFolder(folder_.Path("empty")).ok());
   EXPECT_TRUE(SaysInvalid(FindImages({folder_.Path("empty")}, "a").status(), {"empty", ".jpg"}));

@@ -20,9 +20,9 @@ using std::chrono::seconds;
 // Stores images by their names. A stream breaks, unanswered, after each `break_after` images.
 class FakeIngest final : public v1::Worker::Service {
  public:
-  grpc::Status IngestImages(
-      grpc::ServerContext*,
-      grpc::ServerReaderWriter<v1::IngestImagesResponse, v1::IngestImagesRequest>* stream) override {
+  grpc::Status IngestImages(grpc::ServerContext*,
+                            grpc::ServerReaderWriter<v1::IngestImagesResponse,
+                                                     v1::IngestImagesRequest>* stream) override {
     ++streams;
     if (!refusal.ok()) return refusal;
     v1::IngestImagesRequest request;

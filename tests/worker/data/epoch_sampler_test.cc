@@ -38,7 +38,9 @@ TEST(EpochSamplerTest, EachImageExactlyOncePerEpoch) {
             EXPECT_FALSE(plan.indices.empty()) << images << " images, rank " << rank;
             taken.insert(taken.end(), plan.indices.begin(), plan.indices.end());
             batch += static_cast<int64_t>(plan.indices.size());
-            if (rank + 1 == ranks) EXPECT_EQ(plan.global_count, batch);
+            if (rank + 1 == ranks) {
+              EXPECT_EQ(plan.global_count, batch);
+            }
           }
           least = std::min(least, batch);
           most = std::max(most, batch);

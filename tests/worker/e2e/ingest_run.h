@@ -30,15 +30,14 @@ inline Options IngestRun(const std::string& folder) {
 // Their names: CLASS/NUMBER.png.
 inline std::set<std::string> WritePictures(const std::string& folder, int64_t count) {
   std::set<std::string> names;
-  const auto images =
-      data::IdxDataset::Open("/usr/share/datasets/fashion-mnist", "train").value();
+  const auto images = data::IdxDataset::Open("/usr/share/datasets/fashion-mnist", "train").value();
   for (int64_t i = 0; i < count; ++i) {
     const data::Sample sample = images->Get(1000 + i).value();
     std::vector<uint8_t> pixels;
     for (const float pixel : sample.image.pixels)
       pixels.push_back(static_cast<uint8_t>(std::lround(255.0f * pixel)));
-    const std::string name = images->class_names()[static_cast<size_t>(sample.label)] + "/" +
-                             std::to_string(i) + ".png";
+    const std::string name =
+        images->class_names()[static_cast<size_t>(sample.label)] + "/" + std::to_string(i) + ".png";
     const std::string path = folder + "/" + name;
     std::filesystem::create_directories(std::filesystem::path(path).parent_path());
     EXPECT_TRUE(WriteFileAtomically(path, data::EncodePng(pixels, 1, 28, 28)).ok());
@@ -55,12 +54,11 @@ inline std::vector<std::string> Lines(const std::string& path) {
 }
 
 inline std::vector<ingest::EpochEntry> Epochs(const std::string& folder) {
-  return ingest::ReadEpochLog(folder + "/epochs.jsonl")
-      .value_or(std::vector<ingest::EpochEntry>());
+  return ingest::ReadEpochLog(folder + "/epochs.jsonl").value_or(std::vector<ingest::EpochEntry>());
 }
 
-// How often each image was trained on, by epoch: what all ranks wrote of the steps that count, which
-// are those of the newest start that ran them.
+// How often each image was trained on, by epoch: what all ranks wrote of the steps that count,
+// which are those of the newest start that ran them.
 inline std::map<int64_t, std::map<std::string, int>> TrainedOn(const std::string& folder,
                                                                int ranks) {
   std::map<int64_t, std::map<std::string, int>> times;

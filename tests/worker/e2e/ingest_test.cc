@@ -21,7 +21,7 @@ int64_t Images() {
 }
 
 // A program with its output in `log`.
-launch::ChildProcess Start(const std::vector<std::string>& command, const std::string& log) {
+launch::ChildProcess Begin(const std::vector<std::string>& command, const std::string& log) {
   launch::ChildOptions child;
   child.program = "/bin/sh";
   child.arguments = {"-c", "exec \"$0\" \"$@\" >'" + log + "' 2>&1"};
@@ -32,8 +32,8 @@ launch::ChildProcess Start(const std::vector<std::string>& command, const std::s
 }
 
 // What it said, and its exit code before that.
-std::string Run(const std::vector<std::string>& command, const std::string& log) {
-  launch::ChildProcess process = Start(command, log);
+std::string Output(const std::vector<std::string>& command, const std::string& log) {
+  launch::ChildProcess process = Begin(command, log);
   const auto exit = process.Wait(std::chrono::minutes(1));
   EXPECT_TRUE(exit.ok()) << exit.status();
   return std::to_string(exit.ok() ? exit->code : -1) + " " + ReadFile(log).value_or("");
@@ -93,7 +93,8 @@ void ExpectOncePerEpoch(const std::string& folder, const std::set<std::string>& 
 TEST(Ingest, AKilledWorkerLosesAndDoublesNothing) {
   const std::string python = SLUICE_VENV_PYTHON;
   if (::access(python.c_str(), X_OK) != 0 ||
-      Run({python, "-c", "import grpc, grpc_tools.protoc"}, FreshFolder("peer") + "/log")[0] != '0')
+      Output({python, "-c", "import grpc, grpc_tools.protoc"}, FreshFolder("peer") + "/log")[0] !=
+          '0')
     SLUICE_PEER_IS_MISSING("grpcio and grpcio-tools are not in .deps/venv");
   const int64_t images = Images();
   const std::string folder = FreshFolder("run"), log = folder + "/log";
@@ -105,7 +106,7 @@ TEST(Ingest, AKilledWorkerLosesAndDoublesNothing) {
   Address(folder);
   const auto start = Clock::now();
   launch::ChildProcess client =
-      Start({python, SLUICE_EXAMPLES "/ingest_images.py", pictures, "--address_file",
+      Begin({python, SLUICE_EXAMPLES "/ingest_images.py", pictures, "--address_file",
              folder + "/service.rank0", "--window", "32", "--acknowledged", sent},
             folder + "/client");
   for (int kill = 0; kill < 2; ++kill) {
@@ -133,9 +134,10 @@ TEST(Ingest, AKilledWorkerLosesAndDoublesNothing) {
   ASSERT_TRUE(AwaitWholeEpoch(folder, images)) << ReadFile(log).value_or("");
   const int64_t last = End(run, folder);
   ExpectOncePerEpoch(folder, acknowledged);
-  std::printf("%d images in %.1f s, faults injected: 2, survived: 2, acknowledged images lost: 0, "
-              "doubled: 0, in %zu epochs\n",
-              static_cast<int>(images), seconds, Epochs(folder).size());
+  std::printf(
+      "%d images in %.1f s, faults injected: 2, survived: 2, acknowledged images lost: 0, "
+      "doubled: 0, in %zu epochs\n",
+      static_cast<int>(images), seconds, Epochs(folder).size());
   // Nobody kills it, and no image comes: the epochs of the log over the same spool.
   const std::string weights =
       UndisturbedWeights(With(options, {{"ingest.folder", folder + "/ingest"},
@@ -158,21 +160,21 @@ TEST(Ingest, WhatIsWrongIsRefusedAndCounted) {
   const Options options = With(IngestRun(folder), {{"ingest.only", "true"}, {"train.batch", "10"}});
   launch::ChildProcess run = StartWorker("train", options, folder + "/log");
   const std::string address = Address(folder), log = folder + "/client";
-  const std::string said = Run(Ctl({"ingest", address, pictures}), log);
+  const std::string said = Output(Ctl({"ingest", address, pictures}), log);
   EXPECT_EQ(said[0], '1') << said;
   for (const std::string part :
        {"/0/large.png: too_large: the image has 16777217 bytes, expected at most 16777216",
-        "/0/broken.png: undecodable: PNG: ", "/shoe/1.png: bad_label: class_name is 'shoe', expected",
-        "stored 20, too_large 1, undecodable 1, bad_label 1\n",
-        "3 of 23 images were refused"}) {
+        "/0/broken.png: undecodable: PNG: ",
+        "/shoe/1.png: bad_label: class_name is 'shoe', expected",
+        "stored 20, too_large 1, undecodable 1, bad_label 1\n", "3 of 23 images were refused"}) {
     EXPECT_NE(said.find(part), std::string::npos) << part << "\n" << said;
   }
-  EXPECT_EQ(Run(Ctl({"ingest", address, pictures + "/1", "--class", "1"}), log).substr(0, 12),
+  EXPECT_EQ(Output(Ctl({"ingest", address, pictures + "/1", "--class", "1"}), log).substr(0, 12),
             "0 duplicate ");
-  const std::string status = Run(Ctl({"status", address}), log);
+  const std::string status = Output(Ctl({"status", address}), log);
   EXPECT_NE(status.find("ingested    20 of at most 1000000 images, "), std::string::npos) << status;
   EXPECT_NE(status.find("undecodable 1, bad_label 1"), std::string::npos) << status;
-  const std::string other = Run(Ctl({"ingest", Address(folder, 1), pictures}), log);
+  const std::string other = Output(Ctl({"ingest", Address(folder, 1), pictures}), log);
   EXPECT_NE(other.find("rank 1 takes no images, expected rank 0"), std::string::npos) << other;
   ASSERT_TRUE(AwaitWholeEpoch(folder, 20));
   End(run, folder);
@@ -191,7 +193,7 @@ TEST(Ingest, AFullDiskIsSaidAndTheRunGoesOn) {
           .string();
   launch::ChildProcess run = StartWorker("train", IngestRun(folder), folder + "/log",
                                          {"LD_PRELOAD=" + preload, "SLUICE_FULL=images.spool"});
-  const std::string said = Run(Ctl({"ingest", Address(folder), pictures}), folder + "/client");
+  const std::string said = Output(Ctl({"ingest", Address(folder), pictures}), folder + "/client");
   EXPECT_EQ(said[0], '1') << said;
   EXPECT_NE(said.find("spool_full: write '"), std::string::npos) << said;
   EXPECT_NE(said.find("No space left on device"), std::string::npos) << said;
@@ -204,15 +206,15 @@ TEST(Ingest, AFullDiskIsSaidAndTheRunGoesOn) {
 TEST(Ingest, AReplayHasTheSameImagesAndLosses) {
   const std::string folder = FreshFolder("run"), pictures = FreshFolder("pictures");
   WritePictures(pictures, 30);
-  launch::ChildProcess run =
-      StartWorker("train", With(IngestRun(folder), {{"data.train_subset", "first:200"}}),
-                  folder + "/log");
-  EXPECT_EQ(Run(Ctl({"ingest", Address(folder), pictures}), folder + "/client"), "0 stored 30\n");
+  launch::ChildProcess run = StartWorker(
+      "train", With(IngestRun(folder), {{"data.train_subset", "first:200"}}), folder + "/log");
+  EXPECT_EQ(Output(Ctl({"ingest", Address(folder), pictures}), folder + "/client"),
+            "0 stored 30\n");
   ASSERT_TRUE(AwaitWholeEpoch(folder, 30));
   const int64_t last = End(run, folder);
-  const std::string replayed =
-      Run({launch::SiblingProgram("sluice-worker").value(), "replay", folder + "/decisions.jsonl"},
-          folder + "/replay.log");
+  const std::string replayed = Output(
+      {launch::SiblingProgram("sluice-worker").value(), "replay", folder + "/decisions.jsonl"},
+      folder + "/replay.log");
   EXPECT_NE(replayed.find("replayed " + std::to_string(last) + " steps"), std::string::npos)
       << replayed;
 }

@@ -85,8 +85,8 @@ TEST_F(IntakeTest, EachRefusalSaysWhatWasExpectedAndIsCounted) {
 
 TEST_F(IntakeTest, FullOfImagesOrOfBytes) {
   auto intake = Open(2);
-  Offer(*intake, Cat("a"));
-  Offer(*intake, Cat("b"));
+  EXPECT_TRUE(Offer(*intake, Cat("a")).ok());
+  EXPECT_TRUE(Offer(*intake, Cat("b")).ok());
   ExpectRefused(Offer(*intake, Cat("c")), Verdict::kSpoolFull,
                 "has 2 images, expected fewer than 2 (ingest.most_images)");
   ExpectRefused(Offer(*intake, Cat("a")), Verdict::kDuplicate, "");
@@ -146,7 +146,7 @@ TEST_F(IntakeTest, TrainingWaitsForAsManyAsItNeeds) {
   const auto intake = Open();
   intake->AwaitImages(1, milliseconds(1));
   EXPECT_EQ(intake->images(), 0);
-  std::thread client([&] { Offer(*intake, Cat("a")); });
+  std::thread client([&] { EXPECT_TRUE(Offer(*intake, Cat("a")).ok()); });
   intake->AwaitImages(1, milliseconds(20000));
   EXPECT_EQ(intake->images(), 1);
   client.join();

@@ -72,7 +72,9 @@ class SpoolCrashTest : public ::testing::TestWithParam<Crash> {
     for (int64_t operation = 0;; ++operation) {
       const std::string folder = folder_.Path("spool" + std::to_string(operation));
       std::filesystem::create_directories(folder);
-      if (before > 0) ASSERT_TRUE(SpoolWriter::Open(folder)->Append(Images(0, before)).ok());
+      if (before > 0) {
+        ASSERT_TRUE(SpoolWriter::Open(folder)->Append(Images(0, before)).ok());
+      }
       bool is_whole = false;
       const int acknowledged = Store(folder, before, operation, &is_whole);
       ExpectWhole(folder, before + acknowledged, before + kBatches * kPerBatch, operation);

@@ -146,7 +146,7 @@ TEST_F(IngestStreamTest, ManyImagesAreUnderWayAtOnce) {
   Serve(kStreams * kImages);
   std::vector<std::thread> clients;
   for (int client = 0; client < kStreams; ++client) {
-    clients.emplace_back([this, client] {
+    clients.emplace_back([&, client] {
       const auto call = Open();
       std::thread sender([&] {
         for (int i = 0; i < kImages; ++i)
