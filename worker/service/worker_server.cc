@@ -196,8 +196,11 @@ absl::StatusOr<HostPort> Place(const std::string& listen, int local_rank) {
 
 struct WorkerServer::Server {
   Server(CommandBoard* board, const IngestPlace& ingest)
-      : service(std::make_unique<Service>(board, ingest)),
-        max_bytes(ingest.intake == nullptr ? kMaxRequestBytes : kMaxIngestBytes) {}
+      : max_bytes(ingest.intake == nullptr ? kMaxRequestBytes : kMaxIngestBytes) {
+    auto worker = std::make_unique<Service>(board, ingest);
+    streams = &worker->streams();
+    service = std::move(worker);
+  }
 
   // The port, or 0 if it cannot be had.
   int Listen(const HostPort& place) {
@@ -213,7 +216,8 @@ struct WorkerServer::Server {
     return server == nullptr ? 0 : port;
   }
 
-  std::unique_ptr<Service> service;
+  std::unique_ptr<grpc::Service> service;
+  IngestStreams* streams = nullptr;  // Of the service.
   int max_bytes;
   std::unique_ptr<grpc::Server> server;
 };
@@ -222,7 +226,7 @@ WorkerServer::WorkerServer() = default;
 
 WorkerServer::~WorkerServer() {
   if (server_ && server_->server) {
-    server_->service->streams().Close();
+    server_->streams->Close();
     server_->server->Shutdown(std::chrono::system_clock::now() + kShutdownGrace);
   }
 }

@@ -49,9 +49,9 @@ TEST(StateJsonTest, AMissingKeyIsNamed) {
   for (const auto& item : whole.items()) {
     json cut = whole;
     cut.erase(item.key());
-    const std::set<std::string> later = {
-        "accuracies",   "temperatures", "uncertainty", "head_entropies",
-        "healthy_step", "probes_calm",  "gemm",        "stream_epoch"};
+    const std::set<std::string> later = {"accuracies",     "temperatures", "uncertainty",
+                                         "head_entropies", "healthy_step", "probes_calm",
+                                         "gemm",           "stream_epoch"};
     if (later.count(item.key()) > 0) {
       // Older states have none of them, and are read.
       EXPECT_TRUE(StateFromJson(cut.dump()).ok());
