@@ -175,13 +175,13 @@ absl::Status IngestClient::Send(const std::vector<ImageFile>& images, const Answ
   Clock::time_point progress = Clock::now();
   while (next < images.size()) {
     absl::Status error;
-    const grpc::Status status =
+    grpc::Status status =
         Attempt(stub_.get(), images, &next, &progress, timeout_).Run(answered, error);
     SLUICE_RETURN_IF_ERROR(error);
     if (next == images.size()) break;
-    const bool may_come_back = status.error_code() == grpc::StatusCode::UNAVAILABLE ||
-                               status.error_code() == grpc::StatusCode::OK;
-    if (!may_come_back || Clock::now() >= progress + timeout_) {
+    if (status.ok()) status = {grpc::StatusCode::UNAVAILABLE, "it ended the stream early"};
+    const bool may_come_back = status.error_code() == grpc::StatusCode::UNAVAILABLE;
+    if (!may_come_back || Clock::now() + kRetryPause >= progress + timeout_) {
       return Explain(status, {"worker", address_, "sluice.v1.Worker"}, timeout_);
     }
     std::this_thread::sleep_for(kRetryPause);
