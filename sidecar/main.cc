@@ -1,8 +1,11 @@
 // sluice-sidecar: receives gate telemetry, steers thresholds, exports metrics.
 #include <signal.h>
 
+#include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "common/file.h"
@@ -28,12 +31,24 @@ absl::Status ReportPorts(const Daemon& daemon, const std::string& file) {
   return absl::OkStatus();
 }
 
+// The order of an end has a deadline of its own; this is for what is stuck inside of the system, a
+// commit on a disk that does not answer for instance.
+void EndBy(std::chrono::seconds deadline) {
+  std::thread([deadline] {
+    std::this_thread::sleep_for(deadline);
+    std::fprintf(stderr, "sluice-sidecar: not ended %lld s after the signal, something is stuck\n",
+                 static_cast<long long>(deadline.count()));
+    std::_Exit(1);
+  }).detach();
+}
+
 absl::Status Run(const DaemonOptions& options, const sigset_t& signals) {
   SLUICE_ASSIGN_OR_RETURN(const auto daemon, Daemon::Start(options));
   SLUICE_RETURN_IF_ERROR(ReportPorts(*daemon, options.json));
   int signal = 0;
   sigwait(&signals, &signal);
   spdlog::info("signal {}: draining", signal);
+  EndBy(std::chrono::seconds(options.stop_seconds + 1));
   daemon->Stop();
   spdlog::info("stopped");
   return absl::OkStatus();

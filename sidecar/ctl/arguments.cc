@@ -148,10 +148,13 @@ absl::Status CheckAll(const Texts& texts, const std::vector<std::string>& left, 
   }
   SLUICE_RETURN_IF_ERROR(CheckShared(texts, result));
   if (result.command == "runs") return absl::OkStatus();
+  if (result.command == "storage") return CheckAction(result.action, StorageActions());
   if (result.command == "worker") return CheckWorker(result);
   if (result.command == "breaker") return CheckBreaker(result);
   SLUICE_RETURN_IF_ERROR(CheckRun(result.run));
-  if (result.command == "history") return CheckHistory(texts, result);
+  if (result.command == "history" || result.command == "journal") {
+    return CheckHistory(texts, result);
+  }
   if (result.command == "set-threshold") return CheckSetThreshold(texts, result);
   return ReadInteger("count", texts.count, uint64_t{1}, kMax64, result.count);
 }
@@ -177,6 +180,26 @@ CLI::App* AddCommand(CLI::App& app, const std::string& name, const std::string& 
   return command;
 }
 
+void AddStepRange(CLI::App* command, Texts& texts) {
+  command->add_option("--first_step", texts.first_step, "first step, inclusive");
+  command->add_option("--last_step", texts.last_step, "last step, inclusive");
+}
+
+void DefineJournal(CLI::App& app, Texts& texts, Arguments& result) {
+  CLI::App* const journal =
+      AddCommand(app, "journal", "print a run's decisions, oldest first", &result.run);
+  AddStepRange(journal, texts);
+  journal->add_option("--limit", texts.limit, "at most so many decisions, the oldest");
+  journal->add_flag("--replay", result.replay, "run the policies on their inputs once more");
+}
+
+void DefineStorage(CLI::App& app, Arguments& result) {
+  CLI::App* const storage =
+      AddCommand(app, "storage",
+                 "show the sidecar's durable state, or end the alarm of a damaged one", nullptr);
+  storage->add_option("ACTION", result.action, absl::StrJoin(StorageActions(), ", "));
+}
+
 void DefineCommands(CLI::App& app, Texts& texts, Arguments& result) {
   AddCommand(app, "runs", "list the runs that the sidecar knows, newest activity first", nullptr);
   AddCommand(app, "get", "show one run in full", &result.run);
@@ -187,9 +210,10 @@ void DefineCommands(CLI::App& app, Texts& texts, Arguments& result) {
   watch->add_option("--count", texts.count, "end after so many updates");
   CLI::App* const history =
       AddCommand(app, "history", "print a run's windows, oldest first", &result.run);
-  history->add_option("--first_step", texts.first_step, "first step, inclusive");
-  history->add_option("--last_step", texts.last_step, "last step, inclusive");
+  AddStepRange(history, texts);
   history->add_option("--limit", texts.limit, "at most so many windows, the newest (1000)");
+  DefineJournal(app, texts, result);
+  DefineStorage(app, result);
   CLI::App* const set =
       AddCommand(app, "set-threshold",
                  "set one gate layer's threshold, which the policies go on from", &result.run);
@@ -215,13 +239,19 @@ void DefineCommands(CLI::App& app, Texts& texts, Arguments& result) {
 }  // namespace
 
 const std::vector<std::string>& CommandNames() {
-  static const auto* const names = new std::vector<std::string>{
-      "runs", "get", "watch", "history", "set-threshold", "breaker", "worker"};
+  static const auto* const names =
+      new std::vector<std::string>{"runs",          "get",     "watch",   "history", "journal",
+                                   "set-threshold", "breaker", "storage", "worker"};
   return *names;
 }
 
 const std::vector<std::string>& BreakerActions() {
   static const auto* const actions = new std::vector<std::string>{"show", "reset"};
+  return *actions;
+}
+
+const std::vector<std::string>& StorageActions() {
+  static const auto* const actions = new std::vector<std::string>{"show", "acknowledge"};
   return *actions;
 }
 

@@ -73,6 +73,22 @@ absl::StatusOr<v1::Directive> Client::ResetBreaker(const v1::ResetBreakerRequest
   return std::move(*response.mutable_directive());
 }
 
+absl::StatusOr<v1::GetJournalResponse> Client::GetJournal(const v1::GetJournalRequest& request) {
+  grpc::ClientContext context;
+  return Call(&v1::Runs::Stub::GetJournal, request, &context);
+}
+
+absl::StatusOr<v1::GetStorageResponse> Client::GetStorage() {
+  grpc::ClientContext context;
+  return Call(&v1::Runs::Stub::GetStorage, v1::GetStorageRequest(), &context);
+}
+
+absl::Status Client::AcknowledgeQuarantine() {
+  grpc::ClientContext context;
+  return Call(&v1::Runs::Stub::AcknowledgeQuarantine, v1::AcknowledgeQuarantineRequest(), &context)
+      .status();
+}
+
 std::unique_ptr<grpc::ClientReader<v1::WatchRunResponse>> Client::WatchRun(
     const std::string& run, grpc::ClientContext* context) {
   v1::WatchRunRequest request;

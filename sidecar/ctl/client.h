@@ -40,6 +40,9 @@ class Client {
   absl::StatusOr<v1::GetHistoryResponse> GetHistory(const v1::GetHistoryRequest& request);
   absl::StatusOr<v1::Directive> SetThreshold(const v1::SetThresholdRequest& request);
   absl::StatusOr<v1::Directive> ResetBreaker(const v1::ResetBreakerRequest& request);
+  absl::StatusOr<v1::GetJournalResponse> GetJournal(const v1::GetJournalRequest& request);
+  absl::StatusOr<v1::GetStorageResponse> GetStorage();
+  absl::Status AcknowledgeQuarantine();
   // Has no deadline; `context` ends it.
   std::unique_ptr<grpc::ClientReader<v1::WatchRunResponse>> WatchRun(const std::string& run,
                                                                      grpc::ClientContext* context);

@@ -5,6 +5,7 @@
 #include "sidecar/ctl/client.h"
 #include "sidecar/ctl/format.h"
 #include "sidecar/ctl/ingest_command.h"
+#include "sidecar/ctl/journal_format.h"
 #include "sidecar/ctl/watch_loop.h"
 #include "sidecar/ctl/worker_client.h"
 #include "sidecar/ctl/worker_format.h"
@@ -55,6 +56,39 @@ absl::Status RunBreaker(const Arguments& arguments, Client& client, Output& outp
   return arguments.json ? output.Json(directive) : output.Text(DirectiveText(directive));
 }
 
+// Page by page, so that a long journal is no large message.
+absl::Status RunJournal(const Arguments& arguments, Client& client, Output& output) {
+  v1::GetJournalRequest request;
+  request.set_run(arguments.run);
+  request.set_first_step(arguments.first_step);
+  request.set_last_step(arguments.last_step);
+  request.set_limit(arguments.limit);
+  request.set_with_input(arguments.json);
+  request.set_replay(arguments.replay);
+  JournalCount count;
+  while (true) {
+    SLUICE_ASSIGN_OR_RETURN(const v1::GetJournalResponse journal, client.GetJournal(request));
+    SLUICE_RETURN_IF_ERROR(arguments.json ? output.Json(journal)
+                                          : output.Text(JournalText(journal, count)));
+    count.Add(journal);
+    const uint64_t asked = arguments.limit;
+    if (journal.next() == 0 || (asked > 0 && count.entries >= asked)) break;
+    if (asked > 0) request.set_limit(static_cast<uint32_t>(asked - count.entries));
+    request.set_after_serial(journal.next());
+  }
+  if (!arguments.replay) return absl::OkStatus();
+  if (!arguments.json) SLUICE_RETURN_IF_ERROR(output.Text(ReplayText(count)));
+  return count.different == 0 ? absl::OkStatus() : absl::InternalError(ReplayText(count));
+}
+
+absl::Status RunStorage(const Arguments& arguments, Client& client, Output& output) {
+  if (arguments.action == "acknowledge") {
+    SLUICE_RETURN_IF_ERROR(client.AcknowledgeQuarantine());
+  }
+  SLUICE_ASSIGN_OR_RETURN(const v1::GetStorageResponse storage, client.GetStorage());
+  return arguments.json ? output.Json(storage) : output.Text(StorageText(storage));
+}
+
 // An answer, or the error in its place.
 template <typename Response>
 absl::Status Print(const absl::StatusOr<Response>& response, const Arguments& arguments,
@@ -89,6 +123,8 @@ absl::Status RunCommand(const Arguments& arguments, Output* output) {
   if (arguments.command == "runs") return RunRuns(arguments, client, *output);
   if (arguments.command == "get") return RunGet(arguments, client, *output);
   if (arguments.command == "history") return RunHistory(arguments, client, *output);
+  if (arguments.command == "journal") return RunJournal(arguments, client, *output);
+  if (arguments.command == "storage") return RunStorage(arguments, client, *output);
   if (arguments.command == "breaker") return RunBreaker(arguments, client, *output);
   SLUICE_CHECK(arguments.command == "set-threshold");
   return RunSetThreshold(arguments, client, *output);

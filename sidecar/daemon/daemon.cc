@@ -13,27 +13,26 @@ namespace sluice::sidecar {
 namespace {
 
 constexpr size_t kQueueCapacity = 8192;
-constexpr std::chrono::seconds kStopDeadline{10};
 // gRPC lets a connection go once its client has agreed, and a client that makes no call may look
 // every five seconds only. By then nothing is left to be said on it.
 constexpr std::chrono::milliseconds kConnectionsPatience{200};
-// A commit on a slow disk takes part of a second; a loop that is stuck takes longer than this.
-constexpr std::chrono::seconds kHeartbeatLimit{10};
 
 }  // namespace
 
-Daemon::Daemon(const std::string& state, Engine engine, Store store)
-    : queue_(kQueueCapacity),
-      metrics_(&hub_, state),
+Daemon::Daemon(const DaemonOptions& options, Engine engine, Store store)
+    : options_(options),
+      journal_(options.state),
+      queue_(kQueueCapacity),
+      metrics_(&hub_, options.state),
       writer_(std::move(engine), std::move(store), &queue_, &hub_),
       telemetry_(&queue_),
-      runs_(&queue_, &hub_) {}
+      runs_(&queue_, &hub_, &journal_) {}
 
 absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const DaemonOptions& options) {
-  SLUICE_ASSIGN_OR_RETURN(Store store, Store::Open(options.state));
-  SLUICE_ASSIGN_OR_RETURN(StoredState stored, store.Load(kHistoryInMemory));
+  SLUICE_ASSIGN_OR_RETURN(Store store, Store::Open(options.state, options.store));
+  SLUICE_ASSIGN_OR_RETURN(StoredState stored, store.Load());
   std::unique_ptr<Daemon> daemon(
-      new Daemon(options.state, Engine(options.policy, std::move(stored)), std::move(store)));
+      new Daemon(options, Engine(options.policy, std::move(stored)), std::move(store)));
   daemon->writer_.Start();
   SLUICE_RETURN_IF_ERROR(daemon->StartServers(options));
   return daemon;
@@ -49,20 +48,31 @@ absl::Status Daemon::StartServers(const DaemonOptions& options) {
   return absl::OkStatus();
 }
 
+bool Daemon::IsAlive() const {
+  return writer_.SinceHeartbeat() < std::chrono::seconds(options_.stuck_seconds);
+}
+
+std::string Daemon::WhyNotReady() const {
+  if (stopping_) return "the sidecar is shutting down";
+  if (!IsAlive()) return "the event loop is stuck";
+  if (writer_.writable()) return "";
+  return "the state cannot be written: " + hub_.Get()->storage.error;
+}
+
 HttpPages Daemon::Pages() {
   return {[this] { return metrics_.Text(); }, [this] { return hub_.Get(); },
-          [this] { return writer_.SinceHeartbeat() < kHeartbeatLimit; },
-          [this] { return writer_.writable() && !stopping_; }};
+          [this] { return IsAlive(); }, [this] { return WhyNotReady(); }};
 }
 
 Daemon::~Daemon() { Stop(); }
 
 void Daemon::Stop() {
   if (stopping_.exchange(true)) return;
-  const auto deadline = std::chrono::steady_clock::now() + kStopDeadline;
+  const std::chrono::milliseconds patience = std::chrono::seconds(options_.stop_seconds);
+  const auto deadline = std::chrono::steady_clock::now() + patience;
   if (grpc_ != nullptr) grpc_->SetServing(false);
   telemetry_.StopReading();
-  if (!writer_.Stop(deadline - kStopDeadline / 2)) {
+  if (!writer_.Stop(deadline - patience / 2)) {
     spdlog::error("stopped with messages that could not be made durable; they stay with the ranks");
   }
   telemetry_.FinishStreams(deadline);

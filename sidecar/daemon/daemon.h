@@ -10,6 +10,7 @@
 #include "sidecar/engine/writer.h"
 #include "sidecar/http/http_server.h"
 #include "sidecar/metrics/view_metrics.h"
+#include "sidecar/store/journal_reader.h"
 
 namespace sluice::sidecar {
 
@@ -20,18 +21,24 @@ class Daemon {
   static absl::StatusOr<std::unique_ptr<Daemon>> Start(const DaemonOptions& options);
   ~Daemon();
 
-  // Not serving, drain, commit, finish streams, shut down: by a deadline of about ten seconds, and
-  // in a fraction of one if no commit fails and no stream is stuck.
+  // Not serving, drain, commit, finish streams, shut down: by a deadline of `stop.seconds`, and in
+  // a fraction of a second if no commit fails and no stream is stuck. A commit that never returns
+  // holds it up: a caller that cannot wait has to end the process.
   void Stop();
 
   // {"grpc":"HOST:PORT","http":"HOST:PORT","pid":N}
   std::string PortLine() const;
 
  private:
-  Daemon(const std::string& state, Engine engine, Store store);
+  Daemon(const DaemonOptions& options, Engine engine, Store store);
   absl::Status StartServers(const DaemonOptions& options);
   HttpPages Pages();
+  bool IsAlive() const;
+  // "" if it is ready, else why not.
+  std::string WhyNotReady() const;
 
+  const DaemonOptions options_;
+  JournalReader journal_;
   CommandQueue queue_;
   ViewHub hub_;
   ViewCollectable metrics_;

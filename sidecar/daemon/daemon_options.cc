@@ -30,6 +30,19 @@ void DefinePolicy(OptionSet& set, PolicyOptions& policy, std::string& name, int6
   DefineDormancyOptions(set, policy.dormancy);
 }
 
+void DefineOperation(OptionSet& set, DaemonOptions& options) {
+  set.Integer("history.windows", &options.policy.history.windows, 16, 100000,
+              "newest windows of a run that are kept as they are, and so at each coarser level");
+  set.Integer("history.merge", &options.policy.history.merge, 2, 100,
+              "older windows that become one");
+  set.Integer("history.max_mb", &options.store.max_mb, 1, 1000000,
+              "MiB of the state file above which the oldest history and journal are deleted");
+  set.Integer("health.stuck_seconds", &options.stuck_seconds, 1, 3600,
+              "seconds without a round of the event loop after which /healthz fails");
+  set.Integer("stop.seconds", &options.stop_seconds, 1, 3600,
+              "seconds after SIGTERM until the program ends whatever is stuck");
+}
+
 ThresholdPolicy PolicyOf(const std::string& name) {
   if (name == "ema") return ThresholdPolicy::kEma;
   return name == "target_rate" ? ThresholdPolicy::kTargetRate : ThresholdPolicy::kAuto;
@@ -65,6 +78,7 @@ absl::StatusOr<bool> ParseDaemonOptions(const std::vector<std::string>& argument
   std::string policy = "auto";
   auto window = static_cast<int64_t>(options.policy.window);
   DefinePolicy(set, options.policy, policy, window);
+  DefineOperation(set, options);
   bool print_config = false;
   set.Action("print-config", &print_config, "print all options as TOML and end");
   SLUICE_ASSIGN_OR_RETURN(const bool go_on, set.Parse(arguments));

@@ -5,6 +5,7 @@
 
 #include "absl/status/statusor.h"
 #include "sidecar/engine/steering.h"
+#include "sidecar/store/store.h"
 
 namespace sluice::sidecar {
 
@@ -16,6 +17,9 @@ struct DaemonOptions {
   std::string json;  // File for the line with the chosen ports; "-" is standard output.
   std::string log_level = "info";
   bool reflection = false;
+  int64_t stuck_seconds = 10;  // Without a round of the event loop: then it is not alive.
+  int64_t stop_seconds = 10;   // Until it ends after SIGTERM, whatever is stuck.
+  StoreOptions store;
   PolicyOptions policy;
 };
 

@@ -51,7 +51,12 @@ struct ResetBreakerCommand {
   DirectiveDone done;
 };
 
+// Somebody has taken note of the state files that were set aside. Answered with an empty directive.
+struct AcknowledgeQuarantineCommand {
+  DirectiveDone done;
+};
+
 using Command = std::variant<StreamMessage, RejectedMessage, StreamClosed, SetThresholdCommand,
-                             ResetBreakerCommand>;
+                             ResetBreakerCommand, AcknowledgeQuarantineCommand>;
 
 }  // namespace sluice::sidecar

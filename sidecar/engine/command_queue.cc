@@ -3,14 +3,13 @@
 #include <algorithm>
 #include <utility>
 
-#include "absl/time/time.h"
-
 namespace sluice::sidecar {
 
 bool CommandQueue::Push(Command command, std::function<void()> on_taken) {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   if (queue_.size() < capacity_ && parked_.empty()) {
     queue_.push_back(std::move(command));
+    ready_.notify_one();
     return true;
   }
   parked_.push_back({std::move(command), std::move(on_taken)});
@@ -18,17 +17,19 @@ bool CommandQueue::Push(Command command, std::function<void()> on_taken) {
 }
 
 bool CommandQueue::TryPush(Command command) {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   if (closed_ || queue_.size() >= capacity_) return false;
   queue_.push_back(std::move(command));
+  ready_.notify_one();
   return true;
 }
 
 void CommandQueue::PushAlways(Command command) {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   // Behind what the same stream parked, so that its end does not overtake its last message.
   if (parked_.empty()) {
     queue_.push_back(std::move(command));
+    ready_.notify_one();
   } else {
     parked_.push_back({std::move(command), [] {}});
   }
@@ -38,11 +39,10 @@ std::vector<Command> CommandQueue::Drain(size_t most, std::chrono::milliseconds 
   std::vector<Command> taken;
   std::vector<std::function<void()>> callbacks;
   {
-    absl::MutexLock lock(&mutex_);
-    const auto ready = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-      return woken_ || !queue_.empty();
-    };
-    mutex_.AwaitWithTimeout(absl::Condition(&ready), absl::Milliseconds(wait.count()));
+    std::unique_lock lock(mutex_);
+    // By the steady clock: absl::Mutex waits until a time of the wall clock, and that may be set.
+    ready_.wait_until(lock, std::chrono::steady_clock::now() + wait,
+                      [this] { return woken_ || !queue_.empty(); });
     woken_ = false;
     while (!queue_.empty() && taken.size() < most) {
       taken.push_back(std::move(queue_.front()));
@@ -59,7 +59,7 @@ std::vector<Command> CommandQueue::Drain(size_t most, std::chrono::milliseconds 
 }
 
 std::vector<Command> CommandQueue::Close() {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   closed_ = true;
   std::vector<Command> left;
   for (Command& command : queue_) left.push_back(std::move(command));
@@ -70,17 +70,18 @@ std::vector<Command> CommandQueue::Close() {
 }
 
 void CommandQueue::Wake() {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   woken_ = true;
+  ready_.notify_one();
 }
 
 bool CommandQueue::empty() const {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   return queue_.empty() && parked_.empty();
 }
 
 size_t CommandQueue::size() const {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   return queue_.size() + parked_.size();
 }
 

@@ -1,13 +1,13 @@
 #pragma once
 
 #include <chrono>
+#include <condition_variable>
 #include <cstddef>
 #include <deque>
 #include <functional>
+#include <mutex>
 #include <vector>
 
-#include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
 #include "sidecar/engine/command.h"
 
 namespace sluice::sidecar {
@@ -42,11 +42,12 @@ class CommandQueue {
   };
 
   const size_t capacity_;
-  mutable absl::Mutex mutex_;
-  std::deque<Command> queue_ ABSL_GUARDED_BY(mutex_);
-  std::deque<Parked> parked_ ABSL_GUARDED_BY(mutex_);
-  bool closed_ ABSL_GUARDED_BY(mutex_) = false;
-  bool woken_ ABSL_GUARDED_BY(mutex_) = false;
+  mutable std::mutex mutex_;  // Guards all that follows.
+  std::condition_variable ready_;
+  std::deque<Command> queue_;
+  std::deque<Parked> parked_;
+  bool closed_ = false;
+  bool woken_ = false;
 };
 
 }  // namespace sluice::sidecar

@@ -10,7 +10,8 @@
 
 namespace sluice::sidecar {
 
-Engine::Engine(const PolicyOptions& options, StoredState stored) : options_(options) {
+Engine::Engine(const PolicyOptions& options, StoredState stored)
+    : options_(options), epoch_floor_(stored.epoch_floor) {
   for (RunRecord& record : stored.runs) {
     activity_ = std::max(activity_, record.activity);
     const std::string name = record.run;
@@ -47,6 +48,8 @@ void Engine::Apply(const Command& command, Outbox& outbox) {
   if (const auto* set = std::get_if<SetThresholdCommand>(&command)) OnSetThreshold(*set, outbox);
   if (const auto* reset = std::get_if<ResetBreakerCommand>(&command))
     OnResetBreaker(*reset, outbox);
+  if (const auto* seen = std::get_if<AcknowledgeQuarantineCommand>(&command))
+    OnAcknowledge(*seen, outbox);
 }
 
 void Engine::Refuse(const std::shared_ptr<StreamSink>& sink, uint64_t seq, const absl::Status& why,
@@ -86,8 +89,11 @@ void Engine::OnMessage(const StreamMessage& command, Outbox& outbox) {
     status = run.Take(identity, command.message.body, command.sink, outbox);
   }
   if (status.ok()) return;
-  // Whatever was wrong with it, it will not be sent again: its number must not leave a gap.
-  run.TakeRejected(bound.rank, identity.seq, command.sink, outbox);
+  // Whatever was wrong with it, it will not be sent again: its number must not leave a gap. The
+  // number of another process's message is none of this stream's.
+  if (run.Numbers(bound.rank, identity)) {
+    run.TakeRejected(bound.rank, identity.seq, command.sink, outbox);
+  }
   Refuse(command.sink, identity.seq, status, false, outbox);
 }
 
@@ -108,7 +114,8 @@ absl::StatusOr<HelloReply> Engine::Greet(const StreamMessage& command, const Hel
     return sidecar::Refuse(RefusalReason::kLimit,
                            absl::StrCat("there are ", kMaxRuns, " runs already"));
   }
-  const auto [entry, is_new] = runs_.try_emplace(identity.run, identity.run, options_);
+  const auto [entry, is_new] =
+      runs_.try_emplace(identity.run, identity.run, options_, epoch_floor_);
   Run& run = entry->second;
   if (is_new) run.Tick(now_);
   absl::StatusOr<HelloReply> reply = run.Greet(identity, hello, command.sink, outbox);
@@ -171,8 +178,14 @@ void Engine::OnResetBreaker(const ResetBreakerCommand& command, Outbox& outbox) 
   outbox.answers.push_back({command.done, result});
 }
 
+void Engine::OnAcknowledge(const AcknowledgeQuarantineCommand& command, Outbox& outbox) {
+  acknowledge_ = true;
+  outbox.answers.push_back({command.done, Directive{}});
+}
+
 Changes Engine::PendingChanges() {
   Changes changes;
+  changes.acknowledge_quarantine = acknowledge_;
   for (auto& [name, run] : runs_) {
     if (run.changed()) run.LookForAlerts(std::nullopt);
     run.AddChanges(activity_ + 1, changes);
@@ -181,11 +194,16 @@ Changes Engine::PendingChanges() {
   return changes;
 }
 
+void Engine::MarkAllDirty() {
+  for (auto& [name, run] : runs_) run.MarkAllDirty();
+}
+
 void Engine::Committed() {
+  acknowledge_ = false;
   for (auto& [name, run] : runs_) run.Committed();
 }
 
-std::shared_ptr<const View> Engine::MakeView(uint64_t commit_failures) {
+std::shared_ptr<View> Engine::MakeView(uint64_t commit_failures) {
   auto view = std::make_shared<View>();
   for (auto& [name, run] : runs_) {
     if (run.changed() || !views_.contains(name)) views_[name] = run.MakeView();

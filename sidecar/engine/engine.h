@@ -27,9 +27,12 @@ class Engine {
   // What is not durable yet. May be called again after a failed commit.
   Changes PendingChanges();
   void Committed();
+  // The store begins anew: all that is known here is to be written.
+  void MarkAllDirty();
 
-  // The present picture; runs that did not change are shared with the former one.
-  std::shared_ptr<const View> MakeView(uint64_t commit_failures);
+  // The present picture, without what the store says of itself; runs that did not change are shared
+  // with the former one.
+  std::shared_ptr<View> MakeView(uint64_t commit_failures);
 
  private:
   // Most runs that are kept: a bound on memory and on the metrics' labels.
@@ -47,6 +50,7 @@ class Engine {
   void OnRejected(const RejectedMessage& command, Outbox& outbox);
   void OnClosed(const StreamClosed& command, Outbox& outbox);
   void OnSetThreshold(const SetThresholdCommand& command, Outbox& outbox);
+  void OnAcknowledge(const AcknowledgeQuarantineCommand& command, Outbox& outbox);
   void OnResetBreaker(const ResetBreakerCommand& command, Outbox& outbox);
   void Refuse(const std::shared_ptr<StreamSink>& sink, uint64_t seq, const absl::Status& why,
               bool close, Outbox& outbox);
@@ -58,6 +62,8 @@ class Engine {
   std::map<std::string, std::shared_ptr<const RunView>> views_;
   AlertTime now_{};
   uint64_t activity_ = 0;
+  uint64_t epoch_floor_ = 0;
+  bool acknowledge_ = false;
 };
 
 }  // namespace sluice::sidecar

@@ -93,6 +93,8 @@ struct RunRecord {
   uint64_t window_end = 0;  // Last step of the last closed window.
   uint64_t version = 0;     // Highest directive version ever used.
   uint64_t activity = 0;    // Rises with each change of any run: orders runs without a clock.
+  uint64_t windows = 0;     // Serial of the newest window, and of the newest journal entry: rows
+  uint64_t journal = 0;     // are named by them, so that writing one twice is writing it once.
   double coverage = 1.0;
   double trigger_ratio = 0.0;
   std::vector<GateLayer> gates;
@@ -121,6 +123,8 @@ struct LayerWindow {
 
 struct WindowRecord {
   std::string run;
+  uint64_t serial = 0;  // From 1 inside the run; of the oldest one where several were merged.
+  uint64_t merged = 1;  // Closed windows that this record stands for, of consecutive serials.
   uint64_t first_step = 0;
   uint64_t last_step = 0;
   double coverage = 1.0;
@@ -132,12 +136,9 @@ struct WindowRecord {
   bool operator==(const WindowRecord&) const = default;
 };
 
-// One decision of a policy with its inputs, for the journal.
+// What the threshold policy made of one gate layer in one window: part of a journal entry.
 struct DecisionRecord {
-  std::string run;
-  uint64_t step = 0;
   uint32_t layer = 0;
-  uint64_t directive_version = 0;  // 0 if the change was too small to be sent.
   uint64_t tokens = 0;
   double mean = 0.0;
   double ema_mean = 0.0;
@@ -150,6 +151,20 @@ struct DecisionRecord {
   std::string reason;
 
   bool operator==(const DecisionRecord&) const = default;
+};
+
+// One decision with all that went into it. Replaying `input` (replay.h) gives `directive` again.
+struct JournalRecord {
+  std::string run;
+  uint64_t serial = 0;  // From 1 inside the run.
+  uint64_t step = 0;
+  std::string kind;   // See replay.h.
+  std::string input;  // JSON: the state before, the options, and what came in.
+  std::vector<DecisionRecord> decisions;
+  std::optional<Directive> directive;  // Absent if nothing was worth one.
+  std::string reason;
+
+  bool operator==(const JournalRecord&) const = default;
 };
 
 struct EventRecord {
@@ -170,15 +185,17 @@ struct Changes {
   std::vector<RunRecord> runs;
   std::vector<std::string> cleared_runs;  // Their ranks are deleted first: a new training began.
   std::vector<RankRecord> ranks;
-  std::vector<WindowRecord> windows;
+  std::vector<WindowRecord> windows;  // In the order of writing: a merged one replaces its parts.
   std::vector<Directive> directives;
-  std::vector<DecisionRecord> decisions;
+  std::vector<JournalRecord> journal;
   std::vector<EventRecord> events;
+  bool acknowledge_quarantine = false;
   std::vector<MapRecord> maps;
 
   bool empty() const {
     return runs.empty() && cleared_runs.empty() && ranks.empty() && windows.empty() &&
-           directives.empty() && decisions.empty() && events.empty() && maps.empty();
+           directives.empty() && journal.empty() && events.empty() && maps.empty() &&
+           !acknowledge_quarantine;
   }
 };
 
@@ -186,8 +203,9 @@ struct Changes {
 struct StoredState {
   std::vector<RunRecord> runs;
   std::vector<RankRecord> ranks;
-  std::vector<WindowRecord> windows;  // The newest of each run, oldest first.
+  std::vector<WindowRecord> windows;  // Of each run, oldest first.
   std::vector<EventRecord> maps;      // Those that are kept, by rising step.
+  uint64_t epoch_floor = 0;  // Highest epoch that a state before this one is known to have granted.
 };
 
 }  // namespace sluice::sidecar

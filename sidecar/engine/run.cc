@@ -4,12 +4,15 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/status.h"
+#include "sidecar/engine/faults.h"
 #include "sidecar/engine/rank.h"
 #include "sidecar/engine/windows.h"
+#include "sidecar/store/record_json.h"
 
 namespace sluice::sidecar {
 
-Run::Run(const std::string& name, const PolicyOptions& options) : options_(options) {
+Run::Run(const std::string& name, const PolicyOptions& options, uint64_t epoch_floor)
+    : options_(options), epoch_floor_(epoch_floor) {
   record_.run = name;
 }
 
@@ -27,6 +30,7 @@ void Run::RestoreWindow(WindowRecord window) {
 }
 
 absl::Status Run::CheckSender(const Identity& identity, const StreamSink* sink) const {
+  if (SLUICE_DEFECT("no_fencing")) return absl::OkStatus();
   const auto slot = slots_.find(identity.rank);
   if (slot == slots_.end() || slot->second.sink.get() != sink) {
     return Refuse(RefusalReason::kStale,
@@ -83,6 +87,14 @@ absl::Status Run::Take(const Identity& identity, const Body& body,
   return status;
 }
 
+bool Run::Numbers(uint32_t rank, const Identity& identity) const {
+  const auto slot = slots_.find(rank);
+  if (slot == slots_.end()) return false;
+  const RankRecord& record = slot->second.record;
+  return identity.lease_epoch == record.epoch && identity.generation == record.generation &&
+         identity.incarnation == record.incarnation;
+}
+
 void Run::TakeRejected(uint32_t rank, uint64_t seq, const std::shared_ptr<StreamSink>& sink,
                        Outbox& outbox) {
   const auto it = slots_.find(rank);
@@ -96,7 +108,7 @@ void Run::TakeRejected(uint32_t rank, uint64_t seq, const std::shared_ptr<Stream
 }
 
 void Run::TakeSnapshot(const GateSnapshot& snapshot, bool is_new, Slot& slot, Outbox& outbox) {
-  if (is_new) slot.record.coalesced += snapshot.coalesced;
+  if (is_new || SLUICE_DEFECT("no_dedup")) slot.record.coalesced += snapshot.coalesced;
   if (!MergeSnapshot(snapshot, record_.window_end, options_.window, slot.record)) return;
   dirty_ = true;
   record_.generation_max = std::max(record_.generation_max, slot.record.last_step);
@@ -147,8 +159,13 @@ void Run::CloseWindows(Outbox& outbox) {
     for (const auto& [rank, record] : ranks) dirty_ranks_.insert(rank);
     // All of it was counted with an earlier window: snapshots jumped over it.
     if (window->counts.steps == 0) continue;
+    const JournalInput input = WindowInput(record_, options_, *window);
     const SteeringResult result = Steer(*window, options_, record_);
     RecordWindow(*window, result);
+    // Where no threshold is the lever nothing was decided.
+    if (!result.decisions.empty()) {
+      Note(input, window->last_step, result.directive, result.reason, result.decisions);
+    }
     if (result.directive.has_value()) Announce(*result.directive, outbox);
     LookForAlerts(window->last_step);
   }
@@ -158,8 +175,14 @@ void Run::RecordWindow(const ClosedWindow& window, const SteeringResult& result)
   record_.coverage = window.coverage;
   record_.trigger_ratio =
       static_cast<double>(window.counts.backward_steps) / static_cast<double>(window.counts.steps);
-  WindowRecord record{record_.run, window.first_step, window.last_step,   window.coverage, {},
-                      0,           result.reason,     record_.newest.loss};
+  WindowRecord record;
+  record.run = record_.run;
+  record.serial = ++record_.windows;
+  record.first_step = window.first_step;
+  record.last_step = window.last_step;
+  record.coverage = window.coverage;
+  record.reason = result.reason;
+  record.loss = record_.newest.loss;
   if (result.directive.has_value()) record.directive_version = result.directive->version;
   for (size_t i = 0; i < record_.gates.size(); ++i) {
     const LayerDirective in_force = InForce(record_, i);
@@ -168,11 +191,26 @@ void Run::RecordWindow(const ClosedWindow& window, const SteeringResult& result)
                              layer.last_mean, layer.ema_mean, layer.last_stddev, layer.last_rate});
   }
   appended_.windows.push_back(record);
-  for (const DecisionRecord& decision : result.decisions) appended_.decisions.push_back(decision);
-  if (history_.size() >= kHistoryInMemory) history_.erase(history_.begin());
   history_.push_back(std::make_shared<const WindowRecord>(std::move(record)));
+  for (WindowRecord& merged : DownSample(options_.history, history_)) {
+    appended_.windows.push_back(std::move(merged));
+  }
   history_view_.reset();
   ++revision_;
+}
+
+JournalInput Run::InputOf(const std::string& kind) const {
+  JournalInput input;
+  input.kind = kind;
+  input.before = PolicyState(record_);
+  input.options = options_;
+  return input;
+}
+
+void Run::Note(const JournalInput& input, uint64_t step, const std::optional<Directive>& directive,
+               const std::string& reason, std::vector<DecisionRecord> decisions) {
+  appended_.journal.push_back({record_.run, ++record_.journal, step, input.kind, InputToJson(input),
+                               std::move(decisions), directive, reason});
 }
 
 void Run::Announce(const Directive& directive, Outbox& outbox) {
@@ -180,6 +218,7 @@ void Run::Announce(const Directive& directive, Outbox& outbox) {
   ++revision_;
   for (const auto& [rank, slot] : slots_) {
     if (slot.sink == nullptr) continue;
+    if (SLUICE_DEFECT("push_before_durable")) slot.sink->Push(directive);
     outbox.pushes.push_back([sink = slot.sink, directive] { sink->Push(directive); });
   }
 }
@@ -194,8 +233,13 @@ void Run::Disconnect(uint32_t rank, const StreamSink* sink) {
 
 absl::StatusOr<Directive> Run::SetThreshold(uint32_t layer, double threshold,
                                             const std::string& reason, Outbox& outbox) {
+  JournalInput input = InputOf("set_threshold");
+  input.layer = layer;
+  input.threshold = threshold;
+  input.reason = reason;
   SLUICE_ASSIGN_OR_RETURN(const Directive directive,
                           sidecar::SetThreshold(layer, threshold, reason, options_, record_));
+  Note(input, record_.window_end, directive, directive.reason);
   dirty_ = changed_ = true;
   Announce(directive, outbox);
   return directive;

@@ -11,15 +11,13 @@
 #include "absl/status/statusor.h"
 #include "sidecar/engine/outbox.h"
 #include "sidecar/engine/records.h"
+#include "sidecar/engine/replay.h"
 #include "sidecar/engine/seq_tracker.h"
 #include "sidecar/engine/steering.h"
 #include "sidecar/engine/stream_sink.h"
 #include "sidecar/engine/view.h"
 
 namespace sluice::sidecar {
-
-// Windows of a run that are kept in memory for queries; the store keeps all.
-inline constexpr size_t kHistoryInMemory = 4096;
 
 // Maps of open patches that are kept of a run, in memory and in the store.
 inline constexpr size_t kMapsKept = 8;
@@ -28,7 +26,8 @@ inline constexpr size_t kMapsKept = 8;
 // Every change is also noted for the next commit.
 class Run {
  public:
-  Run(const std::string& name, const PolicyOptions& options);
+  // `epoch_floor`: lease epochs begin above it.
+  Run(const std::string& name, const PolicyOptions& options, uint64_t epoch_floor = 0);
   Run(RunRecord record, const PolicyOptions& options);
 
   // Puts back what was read from the store.
@@ -44,6 +43,8 @@ class Run {
   // Takes a message of a bound stream. After a refusal the caller has to call TakeRejected.
   absl::Status Take(const Identity& identity, const Body& body,
                     const std::shared_ptr<StreamSink>& sink, Outbox& outbox);
+  // True if `identity` is that of the process which speaks for `rank` now.
+  bool Numbers(uint32_t rank, const Identity& identity) const;
   // Counts a message that was refused as taken, if `sink` is the rank's present stream.
   void TakeRejected(uint32_t rank, uint64_t seq, const std::shared_ptr<StreamSink>& sink,
                     Outbox& outbox);
@@ -72,6 +73,8 @@ class Run {
   void AddChanges(uint64_t activity, Changes& changes);
   // The changes are durable.
   void Committed();
+  // The store begins anew: all that is known here is to be written.
+  void MarkAllDirty();
   std::shared_ptr<const RunView> MakeView();
 
  private:
@@ -98,14 +101,22 @@ class Run {
   void GoBackTo(uint64_t step);
   void BoundBreaker(Outbox& outbox);
   void EndRollBack(Outbox& outbox);
+  // Puts a decision of the breaker into force.
+  void Enforce(const JournalInput& input, const BreakerDecision& decision, uint64_t step,
+               Outbox& outbox);
   // The run said what became of a rung.
   void TakeRung(const Event& event, Outbox& outbox);
   AlertInput Measure() const;
   void CloseWindows(Outbox& outbox);
   void RecordWindow(const ClosedWindow& window, const SteeringResult& result);
+  // Notes a decision with all that went into it.
+  void Note(const JournalInput& input, uint64_t step, const std::optional<Directive>& directive,
+            const std::string& reason, std::vector<DecisionRecord> decisions = {});
+  JournalInput InputOf(const std::string& kind) const;
   void Announce(const Directive& directive, Outbox& outbox);
 
   PolicyOptions options_;
+  uint64_t epoch_floor_ = 0;
   RunRecord record_;
   std::map<uint32_t, Slot> slots_;
   History history_;

@@ -1,8 +1,10 @@
 // How a run answers a Hello: lease, agreement with the other ranks, restore.
 #include <algorithm>
+#include <chrono>
 
 #include "absl/strings/str_cat.h"
 #include "common/status.h"
+#include "sidecar/engine/faults.h"
 #include "sidecar/engine/lease.h"
 #include "sidecar/engine/rank.h"
 #include "sidecar/engine/run.h"
@@ -20,6 +22,12 @@ bool SameLayers(const std::vector<GateLayer>& a, const std::vector<GateLayer>& b
 }  // namespace
 
 bool Run::HolderIsLive() const {
+  if (SLUICE_DEFECT("wall_clock_lease")) {
+    using Wall = std::chrono::system_clock;
+    static const auto apart = Wall::now().time_since_epoch() - now_.time_since_epoch();
+    return Wall::now().time_since_epoch() - apart - now_.time_since_epoch() <
+           std::chrono::seconds(15);
+  }
   return std::any_of(slots_.begin(), slots_.end(),
                      [](const auto& entry) { return entry.second.sink != nullptr; });
 }
@@ -92,8 +100,10 @@ bool Run::AdvanceGeneration(const Identity& identity, const Hello& hello) {
 absl::StatusOr<HelloReply> Run::Greet(Identity identity, const Hello& hello,
                                       const std::shared_ptr<StreamSink>& sink, Outbox& outbox) {
   const Lease held{record_.epoch, record_.holder, record_.generation};
-  SLUICE_ASSIGN_OR_RETURN(const Lease lease,
+  SLUICE_ASSIGN_OR_RETURN(Lease lease,
                           GrantLease(held, hello.instance, identity.generation, HolderIsLive()));
+  // A run of a lost state may have had any epoch up to the floor.
+  if (held.epoch == 0) lease.epoch += epoch_floor_;
   identity.lease_epoch = lease.epoch;
   SLUICE_RETURN_IF_ERROR(CheckAgainstGroup(identity, hello));
   const bool new_holder = record_.epoch > 0 && lease.epoch != record_.epoch;
@@ -107,7 +117,10 @@ absl::StatusOr<HelloReply> Run::Greet(Identity identity, const Hello& hello,
   const bool restored = AdvanceGeneration(identity, hello);
   record_.epoch = lease.epoch;
   record_.holder = lease.holder;
+  JournalInput input = InputOf("adopted");
   if (hello.in_force.has_value() && AdoptDirective(*hello.in_force, options_, record_)) {
+    input.adopted = record_.in_force;
+    Note(input, hello.start_step, record_.in_force, "a worker had this directive in force");
     appended_.directives.push_back(*record_.in_force);
     ++revision_;
   }

@@ -34,6 +34,14 @@ bool LogAlerts(const std::string& run, const AlertState& before, const AlertStat
 
 }  // namespace
 
+void Run::Enforce(const JournalInput& input, const BreakerDecision& decision, uint64_t step,
+                  Outbox& outbox) {
+  spdlog::warn("run '{}': {}", record_.run, decision.reason);
+  const Directive directive = ApplyBreaker(decision, step, options_, record_);
+  Note(input, step, directive, decision.reason);
+  Announce(directive, outbox);
+}
+
 void Run::TakeProbe(const std::string& probe, const ProbeCheck& check, Outbox& outbox) {
   dirty_ = true;
   const size_t named = record_.probes.size() - record_.probes.count(kOtherProbes);
@@ -43,10 +51,12 @@ void Run::TakeProbe(const std::string& probe, const ProbeCheck& check, Outbox& o
     return;
   }
   if (!CountCheck(check, record_.probes[probe])) return;
+  JournalInput input = InputOf("probe");
+  input.probe = probe;
+  input.check = check;
   const BreakerDecision decision = StepBreaker(probe, check, options_.breaker, record_.breaker);
   if (!decision.changed) return;
-  spdlog::warn("run '{}': {}", record_.run, decision.reason);
-  Announce(ApplyBreaker(decision, check.step, options_, record_), outbox);
+  Enforce(input, decision, check.step, outbox);
 }
 
 // Versions only rise: an event that comes late says nothing of a newer directive.
@@ -61,11 +71,14 @@ void Run::TakeVersion(const Event& event) {
 }
 
 void Run::TakeActivity(const GroupActivity& activity, Outbox& outbox) {
+  JournalInput input = InputOf("dormancy");
+  input.activity = activity;
   const std::optional<Directive> directive =
       ApplyDormancy(DecideDormancy(activity, options_.dormancy), activity.last_step, record_);
   if (!directive) return;
   dirty_ = true;
   spdlog::info("run '{}': {}", record_.run, directive->reason);
+  Note(input, activity.last_step, directive, directive->reason);
   Announce(*directive, outbox);
 }
 
@@ -84,12 +97,9 @@ void Run::EndRollBack(Outbox& outbox) {
       record_.in_force->breaker_action != BreakerAction::kRollBack) {
     return;
   }
-  const uint64_t step = record_.generation_max;
-  const uint32_t level = record_.breaker.level;
-  const BreakerDecision back{
-      true, HoldingAction(level),
-      absl::StrCat("breaker: level ", level, ", the run is back at step ", step)};
-  Announce(ApplyBreaker(back, step, options_, record_), outbox);
+  JournalInput input = InputOf("rolled_back");
+  input.step = record_.generation_max;
+  Enforce(input, BackAt(input.step, record_.breaker.level), input.step, outbox);
 }
 
 // The run has other weights from this step on, and goes on counting steps from there.
@@ -107,11 +117,10 @@ void Run::TakeRung(const Event& event, Outbox& outbox) {
 // A directive that was adopted, or a state from before a start with other options, may have a level
 // that is not allowed.
 void Run::BoundBreaker(Outbox& outbox) {
-  const uint64_t step = record_.generation_max;
-  const BreakerDecision decision = BoundLevel(step, options_.breaker, record_.breaker);
-  if (!decision.changed) return;
-  spdlog::warn("run '{}': {}", record_.run, decision.reason);
-  Announce(ApplyBreaker(decision, step, options_, record_), outbox);
+  JournalInput input = InputOf("bound");
+  input.step = record_.generation_max;
+  const BreakerDecision decision = BoundLevel(input.step, options_.breaker, record_.breaker);
+  if (decision.changed) Enforce(input, decision, input.step, outbox);
 }
 
 absl::StatusOr<Directive> Run::ResetBreaker(const std::string& reason, Outbox& outbox) {
@@ -119,9 +128,13 @@ absl::StatusOr<Directive> Run::ResetBreaker(const std::string& reason, Outbox& o
   if (record_.breaker.level == 0 && record_.breaker.rollbacks == 0) {
     return absl::FailedPreconditionError("breaker is closed");
   }
+  JournalInput input = InputOf("reset_breaker");
+  input.step = record_.generation_max;
+  input.reason = reason;
   sidecar::ResetBreaker(record_.generation_max, reason, record_.breaker);
   const Directive directive = ApplyBreaker({true, BreakerAction::kNone, record_.breaker.reason},
                                            record_.generation_max, options_, record_);
+  Note(input, input.step, directive, directive.reason);
   dirty_ = changed_ = true;
   Announce(directive, outbox);
   return directive;

@@ -19,7 +19,7 @@ void Run::AddChanges(uint64_t activity, Changes& changes) {
   };
   append(appended_.windows, changes.windows);
   append(appended_.directives, changes.directives);
-  append(appended_.decisions, changes.decisions);
+  append(appended_.journal, changes.journal);
   append(appended_.events, changes.events);
   append(appended_.maps, changes.maps);
 }
@@ -28,6 +28,17 @@ void Run::Committed() {
   dirty_ = cleared_ = false;
   dirty_ranks_.clear();
   appended_ = Changes{};
+}
+
+void Run::MarkAllDirty() {
+  dirty_ = true;
+  for (const auto& [rank, slot] : slots_) dirty_ranks_.insert(rank);
+  std::vector<WindowRecord> all;
+  for (const auto& window : history_) all.push_back(*window);
+  appended_.windows = std::move(all);  // Holds those that were still to be written.
+  if (record_.in_force.has_value()) appended_.directives.push_back(*record_.in_force);
+  appended_.maps.clear();
+  for (const auto& map : maps_) appended_.maps.push_back({record_.run, *map, maps_.front()->step});
 }
 
 std::shared_ptr<const RunView> Run::MakeView() {

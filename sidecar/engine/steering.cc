@@ -64,8 +64,7 @@ Proposal Propose(const GateLayer& gate, const PolicyOptions& options, uint32_t b
   return TargetRate(layer.ema_weights, TightenedRate(target, breaker_level));
 }
 
-DecisionRecord Decide(size_t index, const ClosedWindow& window, uint64_t tokens,
-                      const PolicyOptions& options, RunRecord& run) {
+DecisionRecord Decide(size_t index, uint64_t tokens, const PolicyOptions& options, RunRecord& run) {
   const GateLayer& gate = run.gates[index];
   LayerSteering& layer = run.steering[index];
   const uint32_t level = run.breaker.level;
@@ -77,8 +76,6 @@ DecisionRecord Decide(size_t index, const ClosedWindow& window, uint64_t tokens,
                            offset};
   const Decision decision = Compose(input, options.limits);
   DecisionRecord record;
-  record.run = run.run;
-  record.step = window.last_step;
   record.layer = gate.layer;
   record.tokens = tokens;
   record.mean = layer.last_mean;
@@ -168,7 +165,7 @@ SteeringResult Steer(const ClosedWindow& window, const PolicyOptions& options, R
           absl::StrCat(why, "gate policy is ", gate.policy, ", the threshold is not its lever"));
       continue;
     }
-    result.decisions.push_back(Decide(i, window, tokens, options, run));
+    result.decisions.push_back(Decide(i, tokens, options, run));
     const DecisionRecord& decision = result.decisions.back();
     reasons.push_back(why + decision.reason);
     changed |= IsChange(next.layers[i].threshold, decision.threshold);
@@ -179,7 +176,6 @@ SteeringResult Steer(const ClosedWindow& window, const PolicyOptions& options, R
   next.reason = result.reason;
   next.based_on_step = window.last_step;
   for (LayerSteering& layer : run.steering) layer.sent_base = layer.base;
-  for (DecisionRecord& decision : result.decisions) decision.directive_version = next.version;
   PutInForce(next, run);
   result.directive = next;
   return result;

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "sidecar/engine/down_sample.h"
 #include "sidecar/engine/records.h"
 #include "sidecar/engine/windows.h"
 #include "sidecar/policy/compose.h"
@@ -24,6 +25,7 @@ struct PolicyOptions {
   BreakerOptions breaker;
   AlertLimits alerts;
   DormancyOptions dormancy;
+  HistoryOptions history;
 };
 
 // What a window led to.

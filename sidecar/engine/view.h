@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "common/counters.h"
+#include "sidecar/engine/down_sample.h"
 #include "sidecar/engine/records.h"
 
 // Immutable pictures of the state, for queries and scrapes. Made by the writer thread after a
@@ -23,7 +24,6 @@ struct RankView {
 
 // Maps of open patches by rising step: events whose body is a sluice.v1.TokenMap as JSON.
 using Maps = std::vector<std::shared_ptr<const Event>>;
-using History = std::vector<std::shared_ptr<const WindowRecord>>;
 
 struct RunView {
   RunRecord record;
@@ -37,14 +37,30 @@ struct RunView {
   uint64_t revision = 0;               // Rises when a window closes or a directive is made.
   uint32_t highest_breaker_level = 0;  // That the options allow.
   uint32_t most_rollbacks = 0;
-  std::shared_ptr<const History> history;  // Oldest first; the newest kHistoryInMemory windows.
+  std::shared_ptr<const History> history;  // Oldest first, older ones merged.
   Maps maps;                               // The newest kMapsKept.
+};
+
+// A state file that was found corrupt and set aside.
+struct QuarantineView {
+  std::string file;
+  std::string reason;
+  bool acknowledged = false;
+};
+
+// How the durable state fares.
+struct StorageView {
+  bool writable = true;
+  std::string error;  // Of the last commit, if it failed.
+  uint64_t bytes = 0;
+  std::vector<QuarantineView> quarantines;
 };
 
 struct View {
   std::vector<std::shared_ptr<const RunView>> runs;  // Newest activity first.
   std::map<std::string, uint64_t> rejected;          // Messages refused, by reason.
   uint64_t commit_failures = 0;
+  StorageView storage;
 
   // The run of this name, or null.
   std::shared_ptr<const RunView> Find(const std::string& run) const {

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "common/log.h"
+#include "sidecar/engine/faults.h"
 
 namespace sluice::sidecar {
 namespace {
@@ -17,7 +18,7 @@ using Clock = std::chrono::steady_clock;
 Writer::Writer(Engine engine, Store store, CommandQueue* queue, ViewHub* hub)
     : engine_(std::move(engine)), store_(std::move(store)), queue_(queue), hub_(hub) {
   heartbeat_ = Clock::now();
-  hub_->Publish(engine_.MakeView(0));
+  hub_->Publish(WithStorage(engine_.MakeView(0)));
 }
 
 Writer::~Writer() {
@@ -55,15 +56,17 @@ void Writer::Loop() {
       }
       for (const Command& command : batch) engine_.Apply(command, outbox_);
     }
+    if (SLUICE_DEFECT("ack_before_commit")) outbox_.Send();
     if (Commit()) {
+      SLUICE_FAILPOINT("after_commit");
       // Before it is said, so that who was told finds it.
-      hub_->Publish(engine_.MakeView(commit_failures_));
+      hub_->Publish(WithStorage(engine_.MakeView(commit_failures_)));
       outbox_.Send();
     } else {
       // What is durable, with the failures: they must show while they last.
       auto view = std::make_shared<View>(*hub_->Get());
       view->commit_failures = commit_failures_;
-      hub_->Publish(std::move(view));
+      hub_->Publish(WithStorage(std::move(view)));
     }
   }
   const std::vector<Command> left = queue_->Close();
@@ -73,6 +76,8 @@ void Writer::Loop() {
       outbox_.answers.push_back({set->done, absl::UnavailableError("")});
     } else if (const auto* reset = std::get_if<ResetBreakerCommand>(&command)) {
       outbox_.answers.push_back({reset->done, absl::UnavailableError("")});
+    } else if (const auto* seen = std::get_if<AcknowledgeQuarantineCommand>(&command)) {
+      outbox_.answers.push_back({seen->done, absl::UnavailableError("")});
     }
   }
   outbox_.Abandon();
@@ -88,12 +93,37 @@ bool Writer::Commit() {
     return true;
   }
   ++commit_failures_;
+  error_ = std::string(status.message());
   if (writable_) {
     spdlog::error("commit failed, nothing is acknowledged until it succeeds: {}",
                   status.ToString());
   }
   writable_ = false;
+  if (status.code() == absl::StatusCode::kDataLoss) BeginAnew();
   return false;
+}
+
+// The file is damaged, and all that matters of it is in memory: it is written into a new one.
+void Writer::BeginAnew() {
+  const absl::Status status = store_.SetAside(error_);
+  if (!status.ok()) {
+    error_ = std::string(status.message());
+    spdlog::error("the damaged state could not be set aside: {}", status.ToString());
+    return;
+  }
+  engine_.MarkAllDirty();
+}
+
+std::shared_ptr<const View> Writer::WithStorage(std::shared_ptr<View> view) const {
+  StorageView storage;
+  storage.writable = writable_;
+  if (!writable_) storage.error = error_;
+  storage.bytes = store_.used_bytes();
+  for (const Quarantine& quarantine : store_.quarantines()) {
+    storage.quarantines.push_back({quarantine.file, quarantine.reason, quarantine.acknowledged});
+  }
+  view->storage = std::move(storage);
+  return view;
 }
 
 }  // namespace sluice::sidecar

@@ -3,6 +3,8 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <memory>
+#include <string>
 #include <thread>
 
 #include "sidecar/engine/command_queue.h"
@@ -16,7 +18,8 @@ namespace sluice::sidecar {
 // transaction, then publish the view, then say what the batch wanted said. Nothing is said before
 // it is durable, and who is told finds it in the view. A commit that fails is tried again from the
 // state in memory, and no command is taken meanwhile, so that ranks feel the backpressure and keep
-// what is theirs.
+// what is theirs. A state file that a commit finds damaged is set aside, and a new one is written
+// from memory.
 class Writer {
  public:
   Writer(Engine engine, Store store, CommandQueue* queue, ViewHub* hub);
@@ -35,6 +38,8 @@ class Writer {
  private:
   void Loop();
   bool Commit();
+  void BeginAnew();
+  std::shared_ptr<const View> WithStorage(std::shared_ptr<View> view) const;
   bool PastDeadline() const;
 
   Engine engine_;
@@ -43,6 +48,7 @@ class Writer {
   ViewHub* hub_;
   Outbox outbox_;
   uint64_t commit_failures_ = 0;
+  std::string error_;  // Of the last commit that failed.
   std::atomic<bool> writable_{true};
   std::atomic<bool> stopping_{false};
   std::atomic<bool> complete_{true};

@@ -17,9 +17,20 @@ void ReuseAddressOnly(int socket) {
   ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
 }
 
-void Answer(httplib::Response& response, bool good) {
+void Answer(httplib::Response& response, bool good, const std::string& text) {
   response.status = good ? 200 : 503;
-  response.set_content(good ? "ok\n" : "not ready\n", "text/plain; charset=utf-8");
+  response.set_content(text + "\n", "text/plain; charset=utf-8");
+}
+
+// What an operator should know although the sidecar is ready.
+std::string Remarks(const View& view) {
+  std::string text = "ok";
+  for (const QuarantineView& quarantine : view.storage.quarantines) {
+    if (quarantine.acknowledged) continue;
+    absl::StrAppend(&text, "\na damaged state was set aside as ", quarantine.file, ": ",
+                    quarantine.reason);
+  }
+  return text;
 }
 
 }  // namespace
@@ -37,11 +48,13 @@ void HttpServer::Route(HttpPages pages) {
   RoutePage(pages.view, &events_, server_.get());
   server_->Get("/healthz", [healthy = std::move(pages.healthy)](const httplib::Request&,
                                                                 httplib::Response& response) {
-    Answer(response, healthy());
+    const bool good = healthy();
+    Answer(response, good, good ? "ok" : "the event loop is stuck");
   });
-  server_->Get("/readyz", [ready = std::move(pages.ready)](const httplib::Request&,
-                                                           httplib::Response& response) {
-    Answer(response, ready());
+  server_->Get("/readyz", [why_not = std::move(pages.why_not_ready), view = pages.view](
+                              const httplib::Request&, httplib::Response& response) {
+    const std::string why = why_not();
+    Answer(response, why.empty(), why.empty() ? Remarks(*view()) : why);
   });
 }
 

@@ -19,7 +19,7 @@ struct HttpPages {
   std::function<std::string()> metrics;
   ViewSource view;
   std::function<bool()> healthy;
-  std::function<bool()> ready;
+  std::function<std::string()> why_not_ready;  // "" if it is ready.
 };
 
 // Serves /metrics, /healthz, /readyz, the status page / and what it lives on (README.md).

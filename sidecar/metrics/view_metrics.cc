@@ -26,6 +26,18 @@ std::vector<prometheus::MetricFamily> MetricsOf(const View& view) {
   families.Counter("sluice_commit_failures_total",
                    "Commits of the sidecar's state that failed and were tried again.");
   families.Add({}, static_cast<double>(view.commit_failures));
+  uint64_t alarms = 0;
+  for (const QuarantineView& quarantine : view.storage.quarantines) {
+    alarms += quarantine.acknowledged ? 0 : 1;
+  }
+  families.Gauge("sluice_state_quarantined",
+                 "Damaged state files that were set aside and not acknowledged yet.");
+  families.Add({}, static_cast<double>(alarms));
+  families.Gauge("sluice_state_writable",
+                 "1 while commits of the sidecar's state succeed, else 0.");
+  families.Add({}, view.storage.writable ? 1.0 : 0.0);
+  families.Gauge("sluice_state_bytes", "Bytes of the sidecar's state file that hold something.");
+  families.Add({}, static_cast<double>(view.storage.bytes));
   return families.Take();
 }
 

@@ -154,6 +154,11 @@ BreakerDecision BoundLevel(uint64_t step, const BreakerOptions& options, Breaker
                 absl::StrCat("breaker.last-rung is ", options.last_rung), step, state);
 }
 
+BreakerDecision BackAt(uint64_t step, uint32_t level) {
+  return {true, HoldingAction(level),
+          absl::StrCat("breaker: level ", level, ", the run is back at step ", step)};
+}
+
 void ResetBreaker(uint64_t step, const std::string& reason, BreakerState& state) {
   (void)MoveTo(0, BreakerAction::kNone, absl::StrCat("reset by hand: ", reason), step, state);
   state.rollbacks = 0;

@@ -77,6 +77,9 @@ BreakerDecision StepBreaker(const std::string& probe, const ProbeCheck& check,
 // other options may bring, down to that rung. Unchanged at or below it. Pure.
 BreakerDecision BoundLevel(uint64_t step, const BreakerOptions& options, BreakerState& state);
 
+// What holds at `level` once the run is back at a checkpoint: a roll-back is not asked for again.
+BreakerDecision BackAt(uint64_t step, uint32_t level);
+
 // Level 0, all counts and the number of roll-backs forgotten.
 void ResetBreaker(uint64_t step, const std::string& reason, BreakerState& state);
 

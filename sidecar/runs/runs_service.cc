@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/status.h"
 #include "sidecar/runs/history.h"
+#include "sidecar/runs/journal.h"
 #include "sidecar/wire/check.h"
 #include "sidecar/wire/directive.h"
 #include "sidecar/wire/run_state.h"
@@ -102,6 +103,50 @@ grpc::ServerUnaryReactor* RunsService::ResetBreaker(grpc::CallbackServerContext*
     reactor->Finish(ToGrpc(directive.status()));
   };
   if (!queue_->TryPush(ResetBreakerCommand{request->run(), request->reason(), done})) {
+    reactor->Finish(grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED, "the queue is full"));
+  }
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* RunsService::GetJournal(grpc::CallbackServerContext* context,
+                                                  const v1::GetJournalRequest* request,
+                                                  v1::GetJournalResponse* response) {
+  if (hub_->Get()->Find(request->run()) == nullptr) {
+    return Finished(context, UnknownRun(request->run()));
+  }
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  journal_->Read(QueryOf(*request), [reactor, request, response](const auto& entries) {
+    if (entries.ok()) JournalToProto(*entries, *request, response);
+    reactor->Finish(ToGrpc(entries.status()));
+  });
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* RunsService::GetStorage(grpc::CallbackServerContext* context,
+                                                  const v1::GetStorageRequest*,
+                                                  v1::GetStorageResponse* response) {
+  const std::shared_ptr<const View> view = hub_->Get();
+  response->set_writable(view->storage.writable);
+  response->set_error(view->storage.error);
+  response->set_bytes(view->storage.bytes);
+  response->set_commit_failures(view->commit_failures);
+  for (const QuarantineView& from : view->storage.quarantines) {
+    v1::Quarantine* to = response->add_quarantines();
+    to->set_file(from.file);
+    to->set_reason(from.reason);
+    to->set_acknowledged(from.acknowledged);
+  }
+  return Finished(context, grpc::Status::OK);
+}
+
+grpc::ServerUnaryReactor* RunsService::AcknowledgeQuarantine(
+    grpc::CallbackServerContext* context, const v1::AcknowledgeQuarantineRequest*,
+    v1::AcknowledgeQuarantineResponse*) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  const auto done = [reactor](const absl::StatusOr<Directive>& answer) {
+    reactor->Finish(ToGrpc(answer.status()));
+  };
+  if (!queue_->TryPush(AcknowledgeQuarantineCommand{done})) {
     reactor->Finish(grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED, "the queue is full"));
   }
   return reactor;

@@ -3,15 +3,18 @@
 #include "sidecar/engine/command_queue.h"
 #include "sidecar/engine/view_hub.h"
 #include "sidecar/runs/watchers.h"
+#include "sidecar/store/journal_reader.h"
 #include "sluice/v1/runs.grpc.pb.h"
 
 namespace sluice::sidecar {
 
-// The service Runs. Queries read the newest view and touch neither writer nor store; commands go
+// The service Runs. Queries read the newest view and touch neither writer nor store, the journal's
+// are answered by a reader of its own; commands go
 // through the queue and are answered once they are durable. Thread-safe.
 class RunsService final : public v1::Runs::CallbackService {
  public:
-  RunsService(CommandQueue* queue, ViewHub* hub) : queue_(queue), hub_(hub) {}
+  RunsService(CommandQueue* queue, ViewHub* hub, JournalReader* journal)
+      : queue_(queue), hub_(hub), journal_(journal) {}
 
   grpc::ServerUnaryReactor* ListRuns(grpc::CallbackServerContext* context,
                                      const v1::ListRunsRequest* request,
@@ -30,6 +33,15 @@ class RunsService final : public v1::Runs::CallbackService {
   grpc::ServerUnaryReactor* ResetBreaker(grpc::CallbackServerContext* context,
                                          const v1::ResetBreakerRequest* request,
                                          v1::ResetBreakerResponse* response) override;
+  grpc::ServerUnaryReactor* GetJournal(grpc::CallbackServerContext* context,
+                                       const v1::GetJournalRequest* request,
+                                       v1::GetJournalResponse* response) override;
+  grpc::ServerUnaryReactor* GetStorage(grpc::CallbackServerContext* context,
+                                       const v1::GetStorageRequest* request,
+                                       v1::GetStorageResponse* response) override;
+  grpc::ServerUnaryReactor* AcknowledgeQuarantine(
+      grpc::CallbackServerContext* context, const v1::AcknowledgeQuarantineRequest* request,
+      v1::AcknowledgeQuarantineResponse* response) override;
 
   // Ends all watches with UNAVAILABLE.
   void FinishWatches() { watchers_.FinishAll(); }
@@ -37,6 +49,7 @@ class RunsService final : public v1::Runs::CallbackService {
  private:
   CommandQueue* queue_;
   ViewHub* hub_;
+  JournalReader* journal_;
   Watchers watchers_;
 };
 

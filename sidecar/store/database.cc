@@ -2,8 +2,30 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/status.h"
+#include "sidecar/store/row_check.h"
 
 namespace sluice::sidecar {
+
+absl::Status SqliteError(int code, const std::string& message) {
+  const std::string text = absl::StrCat(message, " (code ", code, ")");
+  switch (code & 0xff) {
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+      return absl::DataLossError(text);
+    case SQLITE_FULL:
+      return absl::ResourceExhaustedError(text);
+    case SQLITE_IOERR:
+    case SQLITE_CANTOPEN:
+    case SQLITE_NOMEM:
+    case SQLITE_PERM:
+      return absl::UnavailableError(text);
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+      return absl::AbortedError(text);
+    default:
+      return absl::UnknownError(text);
+  }
+}
 
 Statement& Statement::Bind(int index, const std::string& text) {
   sqlite3_bind_text(statement_.get(), index, text.data(), static_cast<int>(text.size()),
@@ -31,8 +53,8 @@ absl::StatusOr<bool> Statement::Step() {
   const int code = sqlite3_step(statement_.get());
   if (code == SQLITE_ROW) return true;
   if (code == SQLITE_DONE) return false;
-  return absl::InternalError(absl::StrCat(
-      "SQLite: ", sqlite3_errmsg(sqlite3_db_handle(statement_.get())), " (code ", code, ")"));
+  return SqliteError(code,
+                     absl::StrCat("SQLite: ", sqlite3_errmsg(sqlite3_db_handle(statement_.get()))));
 }
 
 absl::Status Statement::Run() {
@@ -55,17 +77,26 @@ uint64_t Statement::Integer(int column) const {
 double Statement::Real(int column) const { return sqlite3_column_double(statement_.get(), column); }
 
 absl::StatusOr<Database> Database::Open(const std::string& path) {
+  return OpenWith(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+}
+
+absl::StatusOr<Database> Database::OpenToRead(const std::string& path) {
+  return OpenWith(path, SQLITE_OPEN_READONLY);
+}
+
+absl::StatusOr<Database> Database::OpenWith(const std::string& path, int flags) {
   sqlite3* handle = nullptr;
-  const int code =
-      sqlite3_open_v2(path.c_str(), &handle,
-                      SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
+  const int code = sqlite3_open_v2(path.c_str(), &handle, flags | SQLITE_OPEN_NOMUTEX, nullptr);
   Database database(handle, path);
   if (code != SQLITE_OK) return database.Error("open");
+  sqlite3_extended_result_codes(handle, 1);
+  SLUICE_RETURN_IF_ERROR(RegisterRowCheck(handle));
   return database;
 }
 
 absl::Status Database::Error(const std::string& action) const {
-  return absl::InternalError(
+  return SqliteError(
+      sqlite3_extended_errcode(handle_.get()),
       absl::StrCat("state file '", path_, "': ", action, ": ", sqlite3_errmsg(handle_.get())));
 }
 

@@ -11,6 +11,9 @@
 
 namespace sluice::sidecar {
 
+// What SQLite's result code means; see Database::Open.
+absl::Status SqliteError(int code, const std::string& message);
+
 // One prepared statement. Parameters count from 1, columns from 0. Not thread-safe.
 class Statement {
  public:
@@ -37,8 +40,13 @@ class Statement {
 // One connection to one SQLite file. Not thread-safe. Move-only.
 class Database {
  public:
-  // Opens or creates the file. An error names the path and what SQLite said.
+  // Opens or creates the file. An error, here and below, names the path and what SQLite said.
+  // Its code: DATA_LOSS if SQLite finds the file corrupt, RESOURCE_EXHAUSTED on a full disk,
+  // UNAVAILABLE if the file cannot be read, written or synced, ABORTED if another connection locks
+  // it, else UNKNOWN.
   static absl::StatusOr<Database> Open(const std::string& path);
+  // The same for reading alone; the file must be there.
+  static absl::StatusOr<Database> OpenToRead(const std::string& path);
 
   absl::Status Execute(const std::string& sql);
   absl::StatusOr<Statement> Prepare(const std::string& sql);
@@ -51,6 +59,7 @@ class Database {
  private:
   Database(sqlite3* handle, std::string path)
       : handle_(handle, &sqlite3_close_v2), path_(std::move(path)) {}
+  static absl::StatusOr<Database> OpenWith(const std::string& path, int flags);
   absl::Status Error(const std::string& action) const;
 
   std::unique_ptr<sqlite3, int (*)(sqlite3*)> handle_;

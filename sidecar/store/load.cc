@@ -61,20 +61,27 @@ absl::Status LoadMarks(Database& database, std::map<RankKey, RankRecord>& ranks)
   }
 }
 
-absl::Status LoadWindows(Database& database, const std::string& run, size_t most,
-                         StoredState& state) {
+absl::Status LoadWindows(Database& database, RunRecord& run, StoredState& state) {
   SLUICE_ASSIGN_OR_RETURN(
       Statement rows,
-      database.Prepare("SELECT body FROM windows WHERE run=? ORDER BY id DESC LIMIT ?"));
-  rows.Bind(1, run).Bind(2, uint64_t{most});
-  const size_t before = state.windows.size();
+      database.Prepare("SELECT serial, body FROM windows WHERE run=? ORDER BY serial"));
+  rows.Bind(1, run.run);
   while (true) {
     SLUICE_ASSIGN_OR_RETURN(const bool more, rows.Step());
-    if (!more) break;
-    SLUICE_ASSIGN_OR_RETURN(WindowRecord window, WindowFromJson(rows.Text(0)));
+    if (!more) return absl::OkStatus();
+    SLUICE_ASSIGN_OR_RETURN(WindowRecord window, WindowFromJson(rows.Text(1)));
+    window.serial = rows.Integer(0);
+    // A state of the version before did not count them.
+    run.windows = std::max(run.windows, window.serial + window.merged - 1);
     state.windows.push_back(std::move(window));
   }
-  std::reverse(state.windows.begin() + static_cast<std::ptrdiff_t>(before), state.windows.end());
+}
+
+absl::Status LoadJournalEnd(Database& database, RunRecord& run) {
+  SLUICE_ASSIGN_OR_RETURN(Statement rows,
+                          database.Prepare("SELECT max(serial) FROM journal WHERE run=?"));
+  SLUICE_ASSIGN_OR_RETURN(const bool any, rows.Bind(1, run.run).Step());
+  if (any) run.journal = std::max(run.journal, rows.Integer(0));
   return absl::OkStatus();
 }
 
@@ -93,20 +100,40 @@ absl::Status LoadMaps(Database& database, const std::string& run, StoredState& s
   }
 }
 
-}  // namespace
-
-absl::StatusOr<StoredState> LoadState(Database& database, size_t windows_per_run) {
+absl::StatusOr<StoredState> LoadAll(Database& database) {
   StoredState state;
   std::map<RankKey, RankRecord> ranks;
   SLUICE_RETURN_IF_ERROR(LoadRuns(database, state));
   SLUICE_RETURN_IF_ERROR(LoadRanks(database, ranks));
   SLUICE_RETURN_IF_ERROR(LoadMarks(database, ranks));
-  for (const RunRecord& run : state.runs) {
-    SLUICE_RETURN_IF_ERROR(LoadWindows(database, run.run, windows_per_run, state));
+  for (RunRecord& run : state.runs) {
+    SLUICE_RETURN_IF_ERROR(LoadWindows(database, run, state));
+    SLUICE_RETURN_IF_ERROR(LoadJournalEnd(database, run));
     SLUICE_RETURN_IF_ERROR(LoadMaps(database, run.run, state));
   }
   for (auto& [key, rank] : ranks) state.ranks.push_back(std::move(rank));
   return state;
+}
+
+}  // namespace
+
+absl::StatusOr<StoredState> LoadState(Database& database) {
+  absl::StatusOr<StoredState> state = LoadAll(database);
+  if (state.status().code() != absl::StatusCode::kDataLoss) return state;
+  // The file was found sound: it is the reader that does not know what is in it.
+  return absl::InternalError(state.status().message());
+}
+
+absl::StatusOr<std::vector<Quarantine>> LoadQuarantines(Database& database) {
+  std::vector<Quarantine> quarantines;
+  SLUICE_ASSIGN_OR_RETURN(
+      Statement rows,
+      database.Prepare("SELECT file, reason, acknowledged FROM quarantines ORDER BY file"));
+  while (true) {
+    SLUICE_ASSIGN_OR_RETURN(const bool more, rows.Step());
+    if (!more) return quarantines;
+    quarantines.push_back({rows.Text(0), rows.Text(1), rows.Integer(2) != 0});
+  }
 }
 
 }  // namespace sluice::sidecar

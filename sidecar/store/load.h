@@ -1,15 +1,18 @@
 #pragma once
 
-#include <cstddef>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "sidecar/engine/records.h"
 #include "sidecar/store/database.h"
+#include "sidecar/store/quarantine.h"
 
 namespace sluice::sidecar {
 
-// Reads everything back; of windows the newest `windows_per_run`, oldest first. DATA_LOSS for a row
-// that cannot be understood.
-absl::StatusOr<StoredState> LoadState(Database& database, size_t windows_per_run);
+// Reads back what the engine goes on from; windows oldest first. INTERNAL for a row that is as it
+// was written and cannot be understood.
+absl::StatusOr<StoredState> LoadState(Database& database);
+
+absl::StatusOr<std::vector<Quarantine>> LoadQuarantines(Database& database);
 
 }  // namespace sluice::sidecar

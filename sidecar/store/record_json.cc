@@ -19,6 +19,14 @@ struct adl_serializer<std::optional<T>> {
 
 }  // namespace nlohmann
 
+namespace sluice {
+
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(LayerCounters, layer, tokens_open, tokens_closed,
+                                                score_sum_micro, score_square_sum_micro,
+                                                score_histogram)
+
+}  // namespace sluice
+
 namespace sluice::sidecar {
 
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(GateLayer, layer, scorer, policy, threshold,
@@ -42,17 +50,29 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(AlertState, firing, averages, si
                                                 refused_before, refused_number)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(LayerWindow, layer, threshold, target_rate, mean,
                                                 ema, stddev, rate)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(WindowRecord, run, first_step, last_step, coverage,
-                                                layers, directive_version, reason, loss)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(DecisionRecord, run, step, layer, directive_version,
-                                                tokens, mean, ema_mean, previous_base, base,
-                                                threshold, predicted_rate, breaker_offset,
-                                                decided_by, reason)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(WindowRecord, run, serial, merged, first_step,
+                                                last_step, coverage, layers, directive_version,
+                                                reason, loss)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(DecisionRecord, layer, tokens, mean, ema_mean,
+                                                previous_base, base, threshold, predicted_rate,
+                                                breaker_offset, decided_by, reason)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(RunRecord, run, world_size, epoch, holder,
                                                 generation, work_base, generation_start,
                                                 generation_max, window_end, version, activity,
-                                                coverage, trigger_ratio, gates, steering, newest,
-                                                probes, breaker, alerts)
+                                                windows, journal, coverage, trigger_ratio, gates,
+                                                steering, newest, probes, breaker, alerts)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(ProbeCheck, step, delta, noise)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(ComposeLimits, guard_low, guard_high, max_change)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(BreakerOptions, last_rung, raise, rehearsal_share,
+                                                rollbacks)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(DormancyOptions, below, scale_limit)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(GroupCount, group, active_steps)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(GroupActivity, first_step, last_step, groups)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(PolicyOptions, policy, window, alpha, target_rate,
+                                                limits, breaker, dormancy)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(JournalInput, kind, options, first_step, last_step,
+                                                layers, probe, check, activity, step, layer,
+                                                threshold, reason)
 
 namespace {
 
@@ -113,6 +133,43 @@ absl::StatusOr<WindowRecord> WindowFromJson(const std::string& text) {
   return Parse<WindowRecord>(json::parse(text, nullptr, false), "window");
 }
 
-std::string DecisionToJson(const DecisionRecord& decision) { return Dump(decision); }
+std::string OutcomeToJson(const JournalRecord& entry) {
+  json body = {{"decisions", entry.decisions}};
+  if (entry.directive.has_value()) body["directive"] = DirectiveToJson(*entry.directive);
+  return Dump(body);
+}
+
+absl::Status OutcomeFromJson(const std::string& text, JournalRecord& entry) {
+  const json parsed = json::parse(text, nullptr, false);
+  if (!parsed.is_object()) return absl::DataLossError("journal: outcome is not a JSON object");
+  try {
+    if (parsed.contains("decisions")) parsed["decisions"].get_to(entry.decisions);
+  } catch (const json::exception& error) {
+    return absl::DataLossError(absl::StrCat("journal: ", error.what()));
+  }
+  if (!parsed.contains("directive")) return absl::OkStatus();
+  if (!parsed["directive"].is_string()) return absl::DataLossError("journal: directive is no text");
+  SLUICE_ASSIGN_OR_RETURN(entry.directive,
+                          DirectiveFromJson(parsed["directive"].get<std::string>()));
+  return absl::OkStatus();
+}
+
+std::string InputToJson(const JournalInput& input) {
+  json body = input;
+  // As text, for what is exact there.
+  body["before"] = RunToJson(input.before);
+  if (input.adopted.has_value()) body["adopted"] = DirectiveToJson(*input.adopted);
+  return Dump(body);
+}
+
+absl::StatusOr<JournalInput> InputFromJson(const std::string& text) {
+  const json parsed = json::parse(text, nullptr, false);
+  SLUICE_ASSIGN_OR_RETURN(JournalInput input, Parse<JournalInput>(parsed, "journal input"));
+  SLUICE_ASSIGN_OR_RETURN(input.before, RunFromJson(parsed.value("before", "")));
+  if (parsed.contains("adopted") && parsed["adopted"].is_string()) {
+    SLUICE_ASSIGN_OR_RETURN(input.adopted, DirectiveFromJson(parsed["adopted"].get<std::string>()));
+  }
+  return input;
+}
 
 }  // namespace sluice::sidecar

@@ -4,6 +4,7 @@
 
 #include "absl/status/statusor.h"
 #include "sidecar/engine/records.h"
+#include "sidecar/engine/replay.h"
 
 namespace sluice::sidecar {
 
@@ -15,6 +16,12 @@ absl::StatusOr<RunRecord> RunFromJson(const std::string& text);
 std::string WindowToJson(const WindowRecord& window);
 absl::StatusOr<WindowRecord> WindowFromJson(const std::string& text);
 
-std::string DecisionToJson(const DecisionRecord& decision);
+// What a journal entry led to: its decisions and its directive.
+std::string OutcomeToJson(const JournalRecord& entry);
+absl::Status OutcomeFromJson(const std::string& text, JournalRecord& entry);
+
+// What went into it.
+std::string InputToJson(const JournalInput& input);
+absl::StatusOr<JournalInput> InputFromJson(const std::string& text);
 
 }  // namespace sluice::sidecar

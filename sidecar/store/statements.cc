@@ -2,23 +2,27 @@
 
 #include "common/status.h"
 #include "sidecar/store/record_json.h"
+#include "sidecar/store/tables.h"
 #include "sidecar/wire/counters.h"
 
 namespace sluice::sidecar {
 
 absl::StatusOr<WriteStatements> WriteStatements::Prepare(Database& database) {
   WriteStatements s;
-  const std::pair<Statement*, const char*> all[] = {
+  const std::pair<Statement*, std::string> all[] = {
       {&s.clear_ranks_, "DELETE FROM ranks WHERE run=?"},
       {&s.clear_marks_, "DELETE FROM marks WHERE run=?"},
-      {&s.run_, "INSERT OR REPLACE INTO runs VALUES(?,?,?,?,?,?,?)"},
-      {&s.rank_, "INSERT OR REPLACE INTO ranks VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)"},
+      {&s.run_, PutSql("runs")},
+      {&s.rank_, PutSql("ranks")},
       {&s.old_marks_, "DELETE FROM marks WHERE run=? AND rank=?"},
-      {&s.mark_, "INSERT OR REPLACE INTO marks VALUES(?,?,?,?,?)"},
-      {&s.window_, "INSERT INTO windows VALUES(NULL,?,?,?,?,?,?)"},
-      {&s.directive_, "INSERT OR REPLACE INTO directives VALUES(?,?,?)"},
-      {&s.decision_, "INSERT INTO decisions VALUES(NULL,?,?,?,?,?,?)"},
-      {&s.event_, "INSERT OR REPLACE INTO events VALUES(?,?,?,?,?)"},
+      {&s.mark_, PutSql("marks")},
+      {&s.old_windows_, "DELETE FROM windows WHERE run=? AND serial BETWEEN ? AND ?"},
+      {&s.window_, PutSql("windows")},
+      {&s.directive_, PutSql("directives")},
+      {&s.journal_, PutSql("journal")},
+      {&s.event_, PutSql("events")},
+      {&s.quarantine_, PutSql("quarantines")},
+      {&s.identity_, PutSql("identity")},
       {&s.old_maps_, "DELETE FROM events WHERE run=? AND kind=? AND (step<? OR step>=?)"},
   };
   for (const auto& [statement, sql] : all) {
@@ -71,12 +75,19 @@ absl::Status WriteStatements::Put(const RankRecord& rank) {
 }
 
 absl::Status WriteStatements::Put(const WindowRecord& window) {
+  if (window.merged > 1) {
+    SLUICE_RETURN_IF_ERROR(old_windows_.Bind(1, window.run)
+                               .Bind(2, window.serial)
+                               .Bind(3, window.serial + window.merged - 1)
+                               .Run());
+  }
   return window_.Bind(1, window.run)
-      .Bind(2, window.first_step)
-      .Bind(3, window.last_step)
-      .Bind(4, window.coverage)
-      .Bind(5, window.directive_version)
-      .Bind(6, WindowToJson(window))
+      .Bind(2, window.serial)
+      .Bind(3, window.first_step)
+      .Bind(4, window.last_step)
+      .Bind(5, window.coverage)
+      .Bind(6, window.directive_version)
+      .Bind(7, WindowToJson(window))
       .Run();
 }
 
@@ -87,13 +98,30 @@ absl::Status WriteStatements::Put(const Directive& directive) {
       .Run();
 }
 
-absl::Status WriteStatements::Put(const DecisionRecord& decision) {
-  return decision_.Bind(1, decision.run)
-      .Bind(2, decision.step)
-      .Bind(3, uint64_t{decision.layer})
-      .Bind(4, decision.directive_version)
-      .Bind(5, DecisionToJson(decision))
-      .Bind(6, decision.reason)
+absl::Status WriteStatements::Put(const JournalRecord& entry) {
+  return journal_.Bind(1, entry.run)
+      .Bind(2, entry.serial)
+      .Bind(3, entry.step)
+      .Bind(4, entry.kind)
+      .Bind(5, entry.directive.has_value() ? entry.directive->version : 0)
+      .Bind(6, entry.input)
+      .Bind(7, OutcomeToJson(entry))
+      .Bind(8, entry.reason)
+      .Run();
+}
+
+absl::Status WriteStatements::Put(const Quarantine& quarantine) {
+  return quarantine_.Bind(1, quarantine.file)
+      .Bind(2, quarantine.reason)
+      .Bind(3, uint64_t{quarantine.acknowledged})
+      .Run();
+}
+
+absl::Status WriteStatements::Put(const StateIdentity& identity) {
+  return identity_.Bind(1, uint64_t{1})
+      .Bind(2, identity.id)
+      .Bind(3, uint64_t{kSchemaVersion})
+      .Bind(4, identity.commits)
       .Run();
 }
 

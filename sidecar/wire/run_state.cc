@@ -120,6 +120,7 @@ void WindowToProto(const WindowRecord& window, v1::Window* proto) {
   proto->set_directive_version(window.directive_version);
   proto->set_reason(window.reason);
   if (window.loss.has_value()) proto->set_loss(*window.loss);
+  proto->set_merged(window.merged);
 }
 
 }  // namespace sluice::sidecar

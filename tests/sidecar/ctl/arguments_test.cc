@@ -117,8 +117,8 @@ TEST_F(CtlArguments, FlagsWinOverTheEnvironment) {
 
 TEST_F(CtlArguments, ErrorsNameTheThingTheValueAndWhatWasExpected) {
   const std::string commands =
-      "expected one of runs, get, watch, history, set-threshold, breaker, "
-      "worker";
+      "expected one of runs, get, watch, history, journal, set-threshold, breaker, "
+      "storage, worker";
   const std::string actions = "expected one of status, pause, resume, checkpoint, drain";
   const std::string long_reason(257, 'r');
   const std::vector<std::string> set = {"set-threshold", "a", "--layer", "2", "--threshold"};

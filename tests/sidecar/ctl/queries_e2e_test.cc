@@ -149,5 +149,30 @@ TEST_F(CtlQueries, TheSidecarMayComeFromTheEnvironment) {
   EXPECT_EQ(proxied.code, 0) << proxied.err;
 }
 
+TEST_F(CtlQueries, TheJournalReplaysToTheSameDirectives) {
+  const auto rank = Feed("a", 200);
+  Out({"set-threshold", "a", "--layer", "2", "--threshold", "0.4", "--reason", "by hand"});
+  const std::string text = Out({"journal", "a", "--replay"});
+  EXPECT_THAT(text, HasSubstr("SERIAL      STEP  KIND           DIRECTIVE  REASON\n"));
+  EXPECT_THAT(text, HasSubstr("decided by"));
+  EXPECT_THAT(text, HasSubstr("set by hand: by hand"));
+  EXPECT_THAT(text, HasSubstr("\n21 decisions replayed: identical to the bit\n"));
+  const auto page =
+      FromJson<v1::GetJournalResponse>(Out({"journal", "a", "--json", "--limit", "1"}));
+  ASSERT_EQ(page.entries_size(), 1);
+  EXPECT_THAT(page.entries(0).input(), HasSubstr("\"alpha\":0.05"));
+  EXPECT_EQ(page.next(), 1u);
+  EXPECT_EQ(Ctl({"journal", "nobody"}).code, 3);
+}
+
+TEST_F(CtlQueries, Storage) {
+  const std::string text = Out({"storage", "show"});
+  EXPECT_THAT(text, HasSubstr("writable         yes\n"));
+  const auto storage = FromJson<v1::GetStorageResponse>(Out({"storage", "acknowledge", "--json"}));
+  EXPECT_TRUE(storage.writable());
+  EXPECT_GT(storage.bytes(), 0u);
+  EXPECT_EQ(Ctl({"storage"}).code, 2);
+}
+
 }  // namespace
 }  // namespace sluice::ctl

@@ -1,5 +1,5 @@
 // Starts on a state that cannot be used: one line names the file and what is wrong with it, and
-// every byte of the state stays as it was.
+// every byte of the state stays as it was. A damaged one is set aside: tests/sidecar/faults.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sched.h>
@@ -31,30 +31,19 @@ using ::testing::HasSubstr;
 namespace fs = std::filesystem;
 using Contents = std::map<std::string, std::string>;
 
-constexpr size_t kPage = 4096;  // SQLite's.
-
 class BadState : public ::testing::Test {
  protected:
-  // A state with run `a` in it up to step `last`; `copy` is taken while the sidecar is up, as a
-  // crash would leave it.
-  void MakeState(uint64_t last = 40, const std::string& copy = "") {
+  // A state with run `a` in it up to step `last`.
+  void MakeState(uint64_t last = 40) {
     SidecarProcess sidecar(state_);
     RankClient rank(sidecar.grpc(), "a");
     rank.Greet("i");
     for (uint64_t step = 1; step <= last; ++step) rank.Send(step, step);
     ASSERT_TRUE(rank.WaitForAck(last));
-    if (!copy.empty()) fs::copy(state_, copy);
     rank.Finish();
     ASSERT_EQ(sidecar.Terminate(), 0);
   }
   std::string Database() const { return state_ + "/sluice.db"; }
-  // Puts `bytes` at `offset` of the database.
-  void Overwrite(size_t offset, const std::string& bytes) {
-    std::string contents = *ReadFile(Database());
-    ASSERT_GE(contents.size(), offset + bytes.size());
-    contents.replace(offset, bytes.size(), bytes);
-    ASSERT_TRUE(WriteFileAtomically(Database(), contents).ok());
-  }
   // All files with something in them, but for SQLite's index of the log, which has it from there.
   Contents Files() const {
     Contents contents;
@@ -111,43 +100,15 @@ TEST_F(BadState, AFolderOrAFileThatMayNotBeRead) {
   ASSERT_EQ(::chmod(state_.c_str(), 0755), 0);
 }
 
-TEST_F(BadState, ACorruptFileIsNamedAndLeftAlone) {
-  MakeState();
-  const std::string sound = *ReadFile(Database());
-  ASSERT_GT(sound.size(), 4 * kPage);
-  Overwrite(0, std::string(100, 'x'));
-  ExpectRefusedAndUntouched("file is not a database");
-  ASSERT_TRUE(WriteFileAtomically(Database(), sound).ok());
-  Overwrite(2 * kPage, std::string(2 * kPage, '\xa5'));
-  ExpectRefusedAndUntouched("");
-  ASSERT_TRUE(WriteFileAtomically(Database(), sound.substr(0, sound.size() - kPage)).ok());
-  ExpectRefusedAndUntouched("");
-}
-
-// Closing a database moves its log into it, unless it is told not to.
-TEST_F(BadState, AfterACrashTheLogOfACorruptFileIsLeftAloneToo) {
-  const std::string crashed = folder_.Path("crashed");
-  MakeState(40);
-  MakeState(80, crashed);
-  state_ = crashed;
-  ASSERT_GT(ReadFile(state_ + "/sluice.db-wal")->size(), 4096u);
-  const size_t size = ReadFile(Database())->size();
-  ASSERT_GT(size, 2 * kPage);
-  Overwrite(kPage, std::string(size - kPage, '\xa5'));
-  ExpectRefusedAndUntouched("");
-}
-
-TEST_F(BadState, ARowThatCannotBeReadIsNamedAndLeftAlone) {
-  MakeState();
-  ASSERT_TRUE(sidecar::Database::Open(Database())->Execute("UPDATE runs SET body='{'").ok());
-  ExpectRefusedAndUntouched("");
-}
-
 TEST_F(BadState, AnotherSchemaIsNamedAndLeftAlone) {
   MakeState();
-  ASSERT_TRUE(sidecar::Database::Open(Database())->Execute("PRAGMA user_version=99").ok());
+  const auto execute = [this](const std::string& sql) {
+    ASSERT_TRUE(sidecar::Database::Open(Database())->Execute(sql).ok()) << sql;
+  };
+  execute("PRAGMA user_version=99");
+  execute("UPDATE identity SET version=99, row_check=row_check(one, id, 99, commits)");
   ExpectRefusedAndUntouched("user_version 99, expected ");
-  ASSERT_TRUE(sidecar::Database::Open(Database())->Execute("PRAGMA application_id=7").ok());
+  execute("PRAGMA application_id=7");
   ExpectRefusedAndUntouched("application_id is 7 ");
 }
 

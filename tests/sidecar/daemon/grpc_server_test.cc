@@ -36,7 +36,8 @@ class Grpc : public ::testing::Test {
   CommandQueue queue_{4};
   ViewHub hub_;
   TelemetryService telemetry_{&queue_};
-  RunsService runs_{&queue_, &hub_};
+  JournalReader journal_{"no-state"};
+  RunsService runs_{&queue_, &hub_, &journal_};
   std::unique_ptr<GrpcServer> server_;
 };
 

@@ -53,7 +53,6 @@ TEST(Steer, NoDirectiveForATinyChange) {
   const SteeringResult result = Steer(WindowOf(10), WithoutGuard(), run);
   EXPECT_FALSE(result.directive.has_value());
   ASSERT_EQ(result.decisions.size(), 1u);
-  EXPECT_EQ(result.decisions[0].directive_version, 0u);
 }
 
 TEST(Steer, BudgetHasNoThresholdDirective) {

@@ -28,7 +28,8 @@ class Http : public ::testing::Test {
       : server_(*HttpServer::Start(
             {"127.0.0.1", 0},
             {[] { return "metrics"; }, [] { return std::make_shared<const View>(); },
-             [this] { return good_.load(); }, [this] { return good_.load(); }})) {}
+             [this] { return good_.load(); },
+             [this] { return std::string(good_ ? "" : "the state cannot be written: why"); }})) {}
 
   std::atomic<bool> good_{true};
   std::unique_ptr<HttpServer> server_;

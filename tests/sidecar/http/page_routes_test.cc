@@ -26,7 +26,7 @@ class PageRoutes : public ::testing::Test {
     ShowRun("r", 7);
     server_ = *HttpServer::Start({"127.0.0.1", 0},
                                  {[] { return "metrics"; }, [this] { return hub_view(); },
-                                  [] { return true; }, [] { return true; }});
+                                  [] { return true; }, [] { return std::string(); }});
     address_ = server_->address().ToString();
   }
   void ShowRun(const std::string& name, uint64_t step) {

@@ -57,7 +57,7 @@ TEST(RecordJson, EveryFieldComesBack) {
   const auto read = RunFromJson(RunToJson(run));
   ASSERT_TRUE(read.ok()) << read.status();
   EXPECT_EQ(*read, run);
-  WindowRecord window{"r", 1, 10, 0.75, {{2, 0.3, 0.25, 0.1, 0.2, 0.3, 0.4}}, 7, "why", 1.5};
+  WindowRecord window{"r", 5, 2, 1, 10, 0.75, {{2, 0.3, 0.25, 0.1, 0.2, 0.3, 0.4}}, 7, "why", 1.5};
   EXPECT_EQ(*WindowFromJson(WindowToJson(window)), window);
 }
 

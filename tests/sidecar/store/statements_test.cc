@@ -53,13 +53,16 @@ TEST_F(Writes, ColumnsShowWhatPeopleAskFor) {
   run.version = 7;
   ASSERT_TRUE(write_->Put(run).ok());
   EXPECT_EQ(Value("SELECT run || holder || epoch || version FROM runs"), "ri37");
-  DecisionRecord decision;
-  decision.run = "r";
-  decision.layer = 2;
-  decision.reason = "why";
-  ASSERT_TRUE(write_->Put(decision).ok());
-  ASSERT_TRUE(write_->Put(decision).ok());  // A journal: both stay.
-  EXPECT_EQ(Value("SELECT count(*) || max(layer) || max(reason) FROM decisions"), "22why");
+  JournalRecord entry;
+  entry.run = "r";
+  entry.serial = 1;
+  entry.kind = "window";
+  entry.reason = "why";
+  ASSERT_TRUE(write_->Put(entry).ok());
+  ASSERT_TRUE(write_->Put(entry).ok());  // Once, however often a commit is tried again.
+  entry.serial = 2;
+  ASSERT_TRUE(write_->Put(entry).ok());
+  EXPECT_EQ(Value("SELECT count(*) || max(kind) || max(reason) FROM journal"), "2windowwhy");
 }
 
 }  // namespace

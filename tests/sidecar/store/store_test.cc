@@ -28,6 +28,7 @@ class StoreTest : public ::testing::Test {
     run.epoch = 3;
     run.holder = "i";
     run.window_end = 20;
+    run.windows = run.journal = 1;
     run.gates = {{testing::kLayer, "head", "threshold", 0.3, 0.25}};
     ReconcileSteering(run);
     run.steering[0].ema_mean = 0.1 + 0.2;
@@ -48,13 +49,17 @@ class StoreTest : public ::testing::Test {
     changes.ranks.push_back(rank);
     WindowRecord window;
     window.run = "r";
+    window.serial = 1;
     window.first_step = 11;
     window.last_step = 20;
     window.layers.push_back({testing::kLayer, 0.3, 0.25, 0.5, 0.5, 0.0, 0.4});
     window.reason = "because";
     changes.windows.push_back(window);
     changes.directives.push_back(*run.in_force);
-    changes.decisions.push_back(DecisionRecord{});
+    JournalRecord entry;
+    entry.run = "r";
+    entry.serial = 1;
+    changes.journal.push_back(entry);
     changes.events.push_back({"r", {"probe", "old", 20, "{}", ProbeCheck{20, 0.01, 0.0}, false}});
     return changes;
   }
@@ -74,7 +79,7 @@ TEST_F(StoreTest, WhatWasCommittedIsReadBackExactly) {
   }
   auto store = Store::Open(folder_);
   ASSERT_TRUE(store.ok()) << store.status();
-  const auto state = store->Load(1);
+  const auto state = store->Load();
   ASSERT_TRUE(state.ok()) << state.status();
   EXPECT_EQ(state->runs, changes.runs);
   EXPECT_EQ(state->ranks, changes.ranks);
@@ -104,19 +109,19 @@ TEST_F(StoreTest, OfMapsThoseThatAreKeptAreReadBack) {
   ASSERT_TRUE(store.ok()) << store.status();
   ASSERT_TRUE(store->Commit(both).ok());
   for (uint64_t step = 10; step <= 40; step += 10) commit(*store, step, 0);
-  EXPECT_EQ(steps(*store->Load(1), "r"), (Steps{10, 20, 30, 40}));
+  EXPECT_EQ(steps(*store->Load(), "r"), (Steps{10, 20, 30, 40}));
   commit(*store, 50, 30);
-  EXPECT_EQ(steps(*store->Load(1), "r"), (Steps{30, 40, 50}));
+  EXPECT_EQ(steps(*store->Load(), "r"), (Steps{30, 40, 50}));
   commit(*store, 40, 30);  // The run went back.
-  const StoredState state = *store->Load(1);
+  const StoredState state = *store->Load();
   EXPECT_EQ(steps(state, "r"), (Steps{30, 40}));
   EXPECT_EQ(steps(state, "s"), (Steps{10}));
   EXPECT_EQ(state.maps[0].event.body, R"({"step":"30"})");
   Changes bad;
   bad.maps.push_back({"r", {kTokenMapEvent, "", 60, "<script>"}, 30});
   ASSERT_TRUE(store->Commit(bad).ok());
-  const absl::Status status = store->Load(1).status();
-  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+  const absl::Status status = store->Load().status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInternal);
   EXPECT_THAT(std::string(status.message()), HasSubstr("a map of open patches cannot be read"));
 }
 
@@ -127,25 +132,88 @@ TEST_F(StoreTest, ASecondSidecarIsTurnedAway) {
               HasSubstr("in use by another sidecar"));
 }
 
-TEST_F(StoreTest, ACorruptFileIsRefusedAndLeftAlone) {
+TEST_F(StoreTest, ACorruptFileIsSetAsideAndKept) {
   ASSERT_TRUE(MakeFolder(folder_).ok());
   const std::string garbage(4096, 'x');
-  ASSERT_TRUE(WriteFileAtomically(folder_ + "/sluice.db", garbage).ok());
-  const absl::Status status = Store::Open(folder_).status();
-  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
-  EXPECT_THAT(std::string(status.message()), HasSubstr(folder_ + "/sluice.db"));
-  EXPECT_EQ(*ReadFile(folder_ + "/sluice.db"), garbage);
+  for (const char* name : {"sluice.db.corrupt-1", "sluice.db.corrupt-2"}) {
+    ASSERT_TRUE(WriteFileAtomically(folder_ + "/sluice.db", garbage).ok());
+    const auto store = Store::Open(folder_);
+    ASSERT_TRUE(store.ok()) << store.status();
+    EXPECT_EQ(*ReadFile(folder_ + "/" + name), garbage);
+    ASSERT_EQ(store->quarantines().size(), 1u);
+    EXPECT_EQ(store->quarantines()[0].file, name);
+    EXPECT_THAT(store->quarantines()[0].reason, HasSubstr("not a database"));
+    EXPECT_FALSE(store->quarantines()[0].acknowledged);
+  }
 }
 
-TEST_F(StoreTest, ATruncatedFileIsRefused) {
+TEST_F(StoreTest, ATruncatedFileIsSetAsideAndItsEpochIsNotGivenAgain) {
   {
     auto store = Store::Open(folder_);
     ASSERT_TRUE(store.ok());
     ASSERT_TRUE(store->Commit(SomeChanges()).ok());
   }
   const std::string path = folder_ + "/sluice.db";
-  std::filesystem::resize_file(path, std::filesystem::file_size(path) / 2);
-  EXPECT_FALSE(Store::Open(folder_).ok());
+  for (const auto size : {std::filesystem::file_size(path) / 2, uintmax_t{0}}) {
+    std::filesystem::resize_file(path, size);
+    auto store = Store::Open(folder_);
+    ASSERT_TRUE(store.ok()) << store.status();
+    ASSERT_EQ(store->quarantines().size(), 1u);
+    const auto state = store->Load();
+    EXPECT_TRUE(state->runs.empty());
+    EXPECT_EQ(state->epoch_floor, 3u);
+    ASSERT_TRUE(store->Commit(SomeChanges()).ok());
+  }
+}
+
+// The log's end is gone: to SQLite what is left is a sound, older state.
+TEST_F(StoreTest, CommitsThatALogLostAreMissed) {
+  const std::string crashed = folder_ + ".crashed";
+  {
+    auto store = Store::Open(folder_);
+    for (int i = 0; i < 3; ++i) ASSERT_TRUE(store->Commit(SomeChanges()).ok());
+    std::filesystem::remove_all(crashed);
+    std::filesystem::copy(folder_, crashed);
+  }
+  const std::string log = crashed + "/sluice.db-wal";
+  std::filesystem::resize_file(log, std::filesystem::file_size(log) - 1);
+  {
+    const auto store = Store::Open(crashed);
+    ASSERT_TRUE(store.ok()) << store.status();
+    ASSERT_EQ(store->quarantines().size(), 1u);
+    EXPECT_THAT(store->quarantines()[0].reason, HasSubstr("the last ones are lost"));
+    EXPECT_TRUE(std::filesystem::exists(crashed + "/sluice.db.corrupt-1-wal"));
+  }
+  std::filesystem::remove_all(crashed);
+}
+
+// No page is broken: a value is another.
+TEST_F(StoreTest, AFlippedBitInsideAValueIsFound) {
+  {
+    auto store = Store::Open(folder_);
+    ASSERT_TRUE(store->Commit(SomeChanges()).ok());
+  }
+  const std::string path = folder_ + "/sluice.db";
+  std::string bytes = *ReadFile(path);
+  const size_t at = bytes.find("because");
+  ASSERT_NE(at, std::string::npos);
+  bytes[at] ^= 1;
+  ASSERT_TRUE(WriteFileAtomically(path, bytes).ok());
+  const auto store = Store::Open(folder_);
+  ASSERT_EQ(store->quarantines().size(), 1u);
+  EXPECT_THAT(store->quarantines()[0].reason, HasSubstr("rows are not what was written"));
+  EXPECT_EQ(*ReadFile(folder_ + "/sluice.db.corrupt-1"), bytes);
+}
+
+TEST_F(StoreTest, AnAcknowledgedQuarantineStaysAcknowledged) {
+  ASSERT_TRUE(MakeFolder(folder_).ok());
+  ASSERT_TRUE(WriteFileAtomically(folder_ + "/sluice.db", std::string(4096, 'x')).ok());
+  Changes changes;
+  changes.acknowledge_quarantine = true;
+  ASSERT_TRUE(Store::Open(folder_)->Commit(changes).ok());
+  const auto store = Store::Open(folder_);
+  ASSERT_EQ(store->quarantines().size(), 1u);
+  EXPECT_TRUE(store->quarantines()[0].acknowledged);
 }
 
 TEST_F(StoreTest, AFileOfAnotherProgramIsRefused) {
@@ -163,7 +231,7 @@ TEST_F(StoreTest, ClearingDeletesOnlyTheRunsRanks) {
   Changes clear;
   clear.cleared_runs = {"r"};
   ASSERT_TRUE(store->Commit(clear).ok());
-  const auto state = store->Load(10);
+  const auto state = store->Load();
   EXPECT_TRUE(state->ranks.empty());
   EXPECT_EQ(state->runs.size(), 1u);
 }

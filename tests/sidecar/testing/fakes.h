@@ -89,7 +89,10 @@ class Bench {
     engine.Apply(command, outbox);
     const Changes changes = engine.PendingChanges();
     for (const auto& window : changes.windows) windows.push_back(window);
-    for (const auto& decision : changes.decisions) decisions.push_back(decision);
+    for (const auto& entry : changes.journal) {
+      journal.push_back(entry);
+      decisions.insert(decisions.end(), entry.decisions.begin(), entry.decisions.end());
+    }
     engine.Committed();
     outbox.Send();
   }
@@ -101,6 +104,7 @@ class Bench {
   Outbox outbox;
   std::vector<WindowRecord> windows;
   std::vector<DecisionRecord> decisions;
+  std::vector<JournalRecord> journal;
 };
 
 }  // namespace sluice::sidecar::testing

@@ -33,7 +33,8 @@ class RunsServer {
 
   CommandQueue queue_{4};
   ViewHub hub_;
-  RunsService service_{&queue_, &hub_};
+  JournalReader journal_{"no-state"};
+  RunsService service_{&queue_, &hub_, &journal_};
   std::unique_ptr<grpc::Server> server_;
   std::unique_ptr<v1::Runs::Stub> stub_;
 };
