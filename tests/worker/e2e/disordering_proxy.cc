@@ -8,8 +8,10 @@
 
 namespace sluice::e2e {
 
-DisorderingProxy::DisorderingProxy(const std::string& sidecar, uint32_t seed)
-    : channel_(grpc::CreateChannel(sidecar, grpc::InsecureChannelCredentials())), seed_(seed) {
+DisorderingProxy::DisorderingProxy(const std::string& sidecar, uint32_t seed, double stale)
+    : channel_(grpc::CreateChannel(sidecar, grpc::InsecureChannelCredentials())),
+      seed_(seed),
+      stale_share_(stale) {
   grpc::ServerBuilder builder;
   builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port_);
   builder.RegisterService(this);
@@ -22,8 +24,23 @@ DisorderingProxy::~DisorderingProxy() {
 
 std::string DisorderingProxy::address() const { return absl::StrCat("127.0.0.1:", port_); }
 
+namespace {
+
+// What a process that lost its lease would say.
+v1::WorkerMessage Stale(v1::WorkerMessage message) {
+  v1::Identity* identity = message.mutable_identity();
+  identity->set_lease_epoch(identity->lease_epoch() - 1);
+  v1::GateSnapshot* snapshot = message.mutable_snapshot();
+  snapshot->set_last_step(snapshot->last_step() + 1000000);
+  v1::Counters* counters = snapshot->mutable_counters();
+  counters->set_images_open(counters->images_open() + 1000000);
+  return message;
+}
+
+}  // namespace
+
 void DisorderingProxy::PassUp(Down& worker, Up& sidecar, std::mt19937 random) {
-  std::bernoulli_distribution often(0.2);
+  std::bernoulli_distribution often(0.2), seldom(stale_share_);
   std::optional<v1::WorkerMessage> held;
   v1::WorkerMessage message;
   bool good = true;
@@ -34,6 +51,11 @@ void DisorderingProxy::PassUp(Down& worker, Up& sidecar, std::mt19937 random) {
       continue;
     }
     good = sidecar.Write(message);
+    ++passed_;
+    if (good && message.has_snapshot() && seldom(random)) {
+      ++stale_;
+      good = sidecar.Write(Stale(message));
+    }
     if (good && !message.has_hello() && often(random)) {
       ++doubled_;
       good = sidecar.Write(message);

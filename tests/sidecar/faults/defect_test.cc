@@ -1,0 +1,63 @@
+// Each defect that these tests exist for, planted: the oracle must see it.
+#include "tests/sidecar/faults/faked_clock.h"
+#include "tests/sidecar/faults/harness.h"
+#include "tests/sidecar/testing/rank_client.h"
+#include "tests/worker/e2e/disordering_proxy.h"
+
+namespace sluice::sidecar::testing {
+namespace {
+
+class Defects : public Faults {
+ protected:
+  // What the oracle says of a sidecar with `defect` that is killed before it commits.
+  std::string AfterAKillBeforeACommit(const std::string& defect) {
+    StartSidecar(Faulty({"SLUICE_DEFECT=" + defect, "SLUICE_FAIL_AT=before_commit:40"}));
+    StartRanks();
+    EXPECT_TRUE(sidecar_->WaitForDeath());
+    StartSidecar();
+    return Text(Differences());
+  }
+  std::string InDisorder(const std::string& defect) {
+    StartSidecar(Faulty({"SLUICE_DEFECT=" + defect}));
+    e2e::DisorderingProxy proxy(sidecar_->grpc(), 1, 0.1);
+    SetAddress(proxy.address());
+    StartRanks();
+    EXPECT_TRUE(WaitForProgress(300));
+    return Text(Differences());
+  }
+};
+
+TEST_F(Defects, AcknowledgingBeforeTheCommitIsSeen) {
+  EXPECT_NE(AfterAKillBeforeACommit("ack_before_commit").find("later only"), std::string::npos);
+}
+
+TEST_F(Defects, PushingBeforeItIsDurableIsSeen) {
+  EXPECT_NE(AfterAKillBeforeACommit("push_before_durable").find("pushed, later"),
+            std::string::npos);
+}
+
+TEST_F(Defects, CountingTwiceIsSeen) {
+  EXPECT_NE(InDisorder("no_dedup").find("sluice_telemetry_coalesced_total is"), std::string::npos);
+}
+
+TEST_F(Defects, TakingAStaleEpochIsSeen) {
+  EXPECT_NE(InDisorder("no_fencing").find("the ledger's counters"), std::string::npos);
+}
+
+TEST_F(Defects, ALeaseByTheWallClockIsSeen) {
+  FakedClock clock(folder_.Path("clock"));
+  if (!clock.exists()) SLUICE_PEER_IS_MISSING("libfaketime is not installed (package faketime)");
+  Launch launch = Faulty(clock.Environment());
+  launch.environment.emplace_back("SLUICE_DEFECT=wall_clock_lease");
+  StartSidecar(launch);
+  StartRanks();
+  ASSERT_TRUE(WaitForProgress(20));
+  RankClient early(sidecar_->grpc(), "r");
+  EXPECT_EQ(early.Greet("other", kRanks).refusal().reason(), v1::REFUSAL_REASON_LEASE_HELD);
+  clock.MoveTo("+1h");
+  RankClient late(sidecar_->grpc(), "r");
+  EXPECT_TRUE(late.Greet("other", kRanks).has_hello_reply());  // A sound one refuses: clock_test.
+}
+
+}  // namespace
+}  // namespace sluice::sidecar::testing

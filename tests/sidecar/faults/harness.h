@@ -1,0 +1,103 @@
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "tests/common/temporary_folder.h"
+#include "tests/common/wait_until.h"
+#include "tests/sidecar/faults/oracle.h"
+#include "tests/sidecar/faults/simulated_rank.h"
+#include "tests/sidecar/testing/sidecar_process.h"
+
+namespace sluice::sidecar::testing {
+
+// A count that the environment may raise for a soak.
+inline int CountOf(const char* variable, int count) {
+  const char* text = std::getenv(variable);
+  return text == nullptr ? count : std::atoi(text);
+}
+
+// A sidecar that is started again and again on one state, and ranks that find it wherever it is.
+class Faults : public ::testing::Test {
+ protected:
+  static constexpr uint32_t kRanks = 2;
+
+  void StartSidecar(const Launch& launch = {}, std::vector<std::string> more = {}) {
+    sidecar_.emplace(state_, std::move(more), launch);
+    SetAddress(sidecar_->grpc());
+  }
+  void SetAddress(const std::string& address) {
+    const std::lock_guard lock(mutex_);
+    address_ = address;
+  }
+  static Launch Faulty(std::vector<std::string> environment = {}) {
+    Launch launch;
+    launch.binary = SLUICE_SIDECAR_FAULTS_BINARY;
+    launch.environment = std::move(environment);
+    return launch;
+  }
+  void StartRanks(std::chrono::milliseconds stall = std::chrono::milliseconds(2000)) {
+    for (uint32_t rank = 0; rank < kRanks; ++rank) {
+      SimulatedRankOptions options;
+      options.address = [this] {
+        const std::lock_guard lock(mutex_);
+        return address_;
+      };
+      options.rank = rank;
+      options.world_size = kRanks;
+      options.oracle = files_[rank];
+      options.stall = stall;
+      ranks_.push_back(std::make_unique<SimulatedRank>(std::move(options)));
+    }
+  }
+  // True once every rank has `more` further acknowledgements.
+  bool WaitForProgress(uint64_t more, std::chrono::seconds patience = std::chrono::seconds(30)) {
+    std::vector<uint64_t> before;
+    for (const auto& rank : ranks_) before.push_back(rank->acked());
+    return WaitUntil(
+        [&] {
+          for (size_t i = 0; i < ranks_.size(); ++i) {
+            if (ranks_[i]->acked() < before[i] + more) return false;
+          }
+          return true;
+        },
+        patience);
+  }
+  // Lets the ranks come to their end; what their files and the ledger then say against the product.
+  std::vector<std::string> Differences(bool state_was_lost = false) {
+    std::vector<std::string> differences;
+    for (const auto& rank : ranks_) {
+      if (!rank->Finish()) differences.push_back("a rank did not come to its end");
+    }
+    for (const std::string& file : files_) {
+      for (const std::string& fault : JudgeFile(file, state_was_lost)) {
+        differences.push_back(fault);
+      }
+    }
+    for (const std::string& fault : JudgeLedger(sidecar_->grpc(), sidecar_->http(), "r", files_)) {
+      differences.push_back(fault);
+    }
+    return differences;
+  }
+  static std::string Text(const std::vector<std::string>& differences) {
+    return absl::StrJoin(differences, "\n");
+  }
+
+  const TemporaryFolder folder_;
+  const std::string state_ = folder_.Path("state");
+  const std::vector<std::string> files_ = {folder_.Path("rank0"), folder_.Path("rank1")};
+  std::mutex mutex_;
+  std::string address_;  // Guarded by mutex_.
+  std::optional<SidecarProcess> sidecar_;
+  std::vector<std::unique_ptr<SimulatedRank>> ranks_;
+};
+
+}  // namespace sluice::sidecar::testing
