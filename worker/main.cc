@@ -22,6 +22,7 @@ const std::map<std::string, Command>& Commands() {
       {"eval", {"evaluate weights, densely and gated", sluice::commands::Eval}},
       {"predict", {"classes, confidences and open patches of images", sluice::commands::Predict}},
       {"export", {"plain weights or adapters of a checkpoint", sluice::commands::Export}},
+      {"probe", {"check the probes of earlier domains", sluice::commands::Probe}},
       {"register",
        {"probe and rehearsal buffer of a domain, so that it is not forgotten",
         sluice::commands::Register}},

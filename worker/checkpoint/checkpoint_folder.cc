@@ -60,7 +60,7 @@ absl::StatusOr<std::optional<OpenCheckpoint>> LoadNewest(const std::string& fold
 }
 
 std::vector<uint64_t> StepsToRemove(const std::vector<uint64_t>& steps, const Retention& keep) {
-  std::set<uint64_t> stays = {keep.healthy_step};
+  std::set<uint64_t> stays = {keep.healthy_step, keep.awaited_step};
   for (auto it = steps.rbegin(); it != steps.rend() && it - steps.rbegin() < keep.last; ++it)
     stays.insert(*it);
   std::vector<std::pair<double, uint64_t>> evaluated;

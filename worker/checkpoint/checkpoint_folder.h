@@ -24,11 +24,12 @@ struct OpenCheckpoint {
 // none is whole; another error of the newest whole file, or of reading, as it is.
 absl::StatusOr<std::optional<OpenCheckpoint>> LoadNewest(const std::string& folder);
 
-// Which checkpoints stay. A step that is in none of the three goes.
+// Which checkpoints stay. A step that is in none of these goes.
 struct Retention {
   int64_t last = 3;                         // So many newest ones,
   int64_t best = 0;                         // so many of the greatest accuracy (of two, the newer),
-  uint64_t healthy_step = 0;                // and that of this step; 0: none.
+  uint64_t healthy_step = 0;                // that of this step; 0: none,
+  uint64_t awaited_step = 0;                // and that which may turn out to be healthy; 0: none.
   std::map<uint64_t, double> accuracies{};  // Of those that were evaluated, by step.
 };
 

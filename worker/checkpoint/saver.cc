@@ -16,18 +16,6 @@ double SecondsFrom(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-// On the CPU, and shared with nothing.
-TrainTensors Copied(const TrainTensors& tensors) {
-  const torch::NoGradGuard no_graph;
-  TrainTensors copy = tensors;
-  for (model::NamedTensors* role :
-       {&copy.model, &copy.adapters, &copy.gate, &copy.first_moments, &copy.second_moments}) {
-    for (auto& [name, tensor] : *role)
-      tensor = tensor.detach().to(torch::kCPU, tensor.scalar_type(), false, /*copy=*/true);
-  }
-  return copy;
-}
-
 Saved Write(const std::string& folder, const TrainState& state, const TrainTensors& tensors,
             const Retention& keep, double copy_seconds) {
   const auto start = Clock::now();
@@ -51,6 +39,17 @@ Saved Write(const std::string& folder, const TrainState& state, const TrainTenso
 
 }  // namespace
 
+TrainTensors CopyTensors(const TrainTensors& tensors) {
+  const torch::NoGradGuard no_graph;
+  TrainTensors copy = tensors;
+  for (model::NamedTensors* role :
+       {&copy.model, &copy.adapters, &copy.gate, &copy.first_moments, &copy.second_moments}) {
+    for (auto& [name, tensor] : *role)
+      tensor = tensor.detach().to(torch::kCPU, tensor.scalar_type(), false, /*copy=*/true);
+  }
+  return copy;
+}
+
 void Saver::Start(const TrainState& state, const TrainTensors& tensors, const Retention& keep) {
   SLUICE_CHECK(!is_busy());
   if (!asynchronous_) {
@@ -60,7 +59,7 @@ void Saver::Start(const TrainState& state, const TrainTensors& tensors, const Re
     return;
   }
   const auto start = Clock::now();
-  TrainTensors copy = Copied(tensors);
+  TrainTensors copy = CopyTensors(tensors);
   result_ = std::async(std::launch::async, [folder = folder_, state, copy = std::move(copy), keep,
                                             seconds = SecondsFrom(start)] {
     return Write(folder, state, copy, keep, seconds);

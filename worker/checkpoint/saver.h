@@ -22,6 +22,9 @@ struct Saved {
   double write_seconds = 0.0;  // Until it was durable, and older ones removed.
 };
 
+// A copy on the CPU that shares nothing with `tensors`.
+TrainTensors CopyTensors(const TrainTensors& tensors);
+
 // Writes checkpoints into one folder on a thread beside the caller's, one at a time. Not
 // thread-safe. The destructor waits for the one that is being written.
 class Saver {

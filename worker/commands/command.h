@@ -12,6 +12,7 @@ namespace sluice::commands {
 absl::Status Train(const std::vector<std::string>& arguments);
 absl::Status Eval(const std::vector<std::string>& arguments);
 absl::Status Predict(const std::vector<std::string>& arguments);
+absl::Status Probe(const std::vector<std::string>& arguments);
 absl::Status Export(const std::vector<std::string>& arguments);
 absl::Status Register(const std::vector<std::string>& arguments);
 absl::Status Replay(const std::vector<std::string>& arguments);

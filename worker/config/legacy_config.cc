@@ -10,6 +10,11 @@ void DefineLegacyOptions(OptionSet& o, LegacyConfig& c) {
          "Folder of the earlier domains' probes and buffers, written by `sluice-worker register`");
   o.Integer("probe.every", &c.probe_every, 0, 1'000'000'000,
             "Steps between checks of the legacy probes; 0: none");
+  o.Flag("probe.async", &c.probe_async,
+         "Check probes beside the steps: a process of rank 0, at low priority, on a snapshot");
+  o.Integer("probe.threads", &c.probe_threads, 1, 1024, "Threads of that process");
+  o.Number("probe.deadline", &c.probe_deadline, 1, 86400,
+           "Seconds that it may take for a check; it is then ended, and started for the next one");
   o.Number("rehearsal.share", &c.share, 0, 0.999,
            "Share of each batch that comes from the buffers; the sidecar may ask for more");
   o.Choice("rehearsal.loss", &c.loss, {"cross_entropy", "der"},
@@ -27,6 +32,8 @@ absl::Status ValidateLegacyConfig(const LegacyConfig& config, int64_t batch) {
     return BadValue("probe.every", absl::StrCat(config.probe_every),
                     "0 without a legacy.folder that has the probes");
   }
+  if (config.probe_async && config.probe_every == 0)
+    return BadValue("probe.async", "true", "false without a probe.every");
   if (config.share > 0.0 && config.folder.empty()) {
     return BadValue("rehearsal.share", absl::StrCat(config.share),
                     "0 without a legacy.folder that has the buffers");

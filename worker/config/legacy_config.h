@@ -12,6 +12,9 @@ namespace sluice::config {
 struct LegacyConfig {
   std::string folder;
   int64_t probe_every = 0;
+  bool probe_async = false;
+  int64_t probe_threads = 1;
+  double probe_deadline = 300.0;  // Seconds.
   double share = 0.0;
   std::string loss = "cross_entropy";
   double alpha = 0.5;

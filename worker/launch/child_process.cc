@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -30,6 +31,14 @@ struct Pipe {
   bool Open() {
     int ends[2];
     if (::pipe2(ends, O_CLOEXEC) != 0) return false;
+    return Take(ends);
+  }
+  // Writing to a socket whose reader is gone can be told from a signal, which would end us.
+  bool OpenSocket() {
+    int ends[2];
+    return ::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0 && Take(ends);
+  }
+  bool Take(const int (&ends)[2]) {
     read_end = FileDescriptor(ends[0]);
     write_end = FileDescriptor(ends[1]);
     return true;
@@ -63,7 +72,8 @@ struct ExecPlan {
   int death_signal;
   sigset_t blocked;
   pid_t parent;
-  int stdout_pipe;  // -1: inherited; likewise below.
+  int stdin_socket;  // -1: inherited; likewise below.
+  int stdout_pipe;
   int stderr_file;
   int error_pipe;
 };
@@ -75,7 +85,8 @@ struct ExecPlan {
   const bool bound = ::prctl(PR_SET_PDEATHSIG, plan.death_signal) == 0;
   if (bound && ::getppid() != plan.parent) ::_exit(127);
   const auto takes = [](int from, int to) { return from < 0 || ::dup2(from, to) >= 0; };
-  if (bound && takes(plan.stdout_pipe, STDOUT_FILENO) && takes(plan.stderr_file, STDERR_FILENO)) {
+  if (bound && takes(plan.stdin_socket, STDIN_FILENO) && takes(plan.stdout_pipe, STDOUT_FILENO) &&
+      takes(plan.stderr_file, STDERR_FILENO)) {
     ::execve(plan.arguments[0], plan.arguments, plan.environment);
   }
   const int error = errno;
@@ -115,7 +126,9 @@ absl::StatusOr<ChildProcess> ChildProcess::Start(const ChildOptions& options) {
   const std::vector<char*> envp = Pointers(environment);
   Pipe errors;
   Pipe output;
-  if (!errors.Open() || (options.capture_stdout && !output.Open())) {
+  Pipe input;
+  if (!errors.Open() || (options.capture_stdout && !output.Open()) ||
+      (options.feed_stdin && !input.OpenSocket())) {
     return absl::ErrnoToStatus(errno, "make a pipe");
   }
   FileDescriptor log;
@@ -134,6 +147,7 @@ absl::StatusOr<ChildProcess> ChildProcess::Start(const ChildOptions& options) {
                       .death_signal = options.parent_death_signal,
                       .blocked = blocked,
                       .parent = ::getpid(),
+                      .stdin_socket = input.read_end.get(),
                       .stdout_pipe = output.write_end.get(),
                       .stderr_file = log.get(),
                       .error_pipe = errors.write_end.get()};
@@ -146,6 +160,7 @@ absl::StatusOr<ChildProcess> ChildProcess::Start(const ChildOptions& options) {
   if (const int error = ReadError(errors.read_end.get()); error != 0) {
     return absl::ErrnoToStatus(error, absl::StrCat("execute '", options.program, "'"));
   }
+  child.stdin_ = std::move(input.write_end);
   child.stdout_ = std::move(output.read_end);
   return child;
 }
@@ -156,6 +171,7 @@ ChildProcess& ChildProcess::operator=(ChildProcess&& other) noexcept {
   std::swap(pid_, other.pid_);
   std::swap(ended_, other.ended_);
   std::swap(exit_, other.exit_);
+  std::swap(stdin_, other.stdin_);
   std::swap(stdout_, other.stdout_);
   std::swap(buffer_, other.buffer_);
   return *this;
@@ -226,6 +242,14 @@ absl::StatusOr<std::string> ChildProcess::ReadLine(std::chrono::milliseconds tim
     }
     buffer_.append(bytes, static_cast<size_t>(n));
   }
+}
+
+absl::Status ChildProcess::WriteLine(const std::string& line) {
+  const std::string text = line + "\n";
+  const ssize_t n = ::send(stdin_.get(), text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  if (n == static_cast<ssize_t>(text.size())) return absl::OkStatus();
+  return absl::UnavailableError(absl::StrCat("process ", pid_, " takes no line",
+                                             n < 0 ? absl::StrCat(": ", ::strerror(errno)) : ""));
 }
 
 }  // namespace sluice::launch

@@ -30,6 +30,8 @@ struct ChildOptions {
   std::vector<std::string> environment{};
   // Standard output goes to ReadLine instead of the parent's.
   bool capture_stdout = false;
+  // Standard input comes from WriteLine instead of the parent's; it ends with the parent.
+  bool feed_stdin = false;
   // Standard error is appended to this file instead of the parent's; empty: inherited.
   std::string stderr_file{};
   // Sent to the child when its parent ends, even by SIGKILL, so that no orphan stays.
@@ -67,12 +69,17 @@ class ChildProcess {
   // if the output ended before a whole line.
   absl::StatusOr<std::string> ReadLine(std::chrono::milliseconds timeout);
 
+  // Puts a line, without an end of line in it, into the child's standard input. Never waits:
+  // UNAVAILABLE if the child does not take it, because it has ended or lines wait already.
+  absl::Status WriteLine(const std::string& line);
+
  private:
   ChildProcess() = default;
 
   pid_t pid_ = -1;  // -1: moved from.
   bool ended_ = false;
   ExitStatus exit_;
+  FileDescriptor stdin_;
   FileDescriptor stdout_;
   std::string buffer_;
 };

@@ -11,6 +11,7 @@
 #include "common/status.h"
 #include "worker/launch/child_process.h"
 #include "worker/launch/sidecar_process.h"
+#include "worker/train/probe_answer.h"
 
 namespace sluice::study {
 namespace {
@@ -88,16 +89,6 @@ std::vector<gate::Calibration> ReadCalibration(const json& list) {
   return result;
 }
 
-std::vector<train::ProbeFinding> ReadProbes(const json& list) {
-  std::vector<train::ProbeFinding> result;
-  for (const json& v : list.get_ref<const json::array_t&>()) {
-    result.push_back({v.at("probe").get<std::string>(), v.at("images").get<int64_t>(),
-                      v.at("loss").get<double>(), v.at("standard_error").get<double>(),
-                      v.at("accuracy").get<double>(), v.at("baseline_loss").get<double>()});
-  }
-  return result;
-}
-
 std::vector<train::DomainAccuracy> ReadDomains(const json& list) {
   std::vector<train::DomainAccuracy> result;
   for (const json& v : list.get_ref<const json::array_t&>())
@@ -129,7 +120,7 @@ train::TrainReport Report(const json& j) {
   Set(j, "checkpoint", &r.checkpoint);
   r.losses = Take(j, "losses", Losses);
   r.curve = Take(j, "curve", ReadCurve);
-  r.probes = Take(j, "probes", ReadProbes);
+  r.probes = Take(j, "probes", train::FindingsFromJson);
   Set(j, "probe_seconds", &r.probe_seconds);
   Set(j, "rollbacks", &r.rollbacks);
   r.domains = Take(j, "domains", ReadDomains);

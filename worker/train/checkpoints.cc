@@ -1,5 +1,6 @@
 #include "worker/train/checkpoints.h"
 
+#include <cstring>
 #include <filesystem>
 
 #include "absl/strings/str_cat.h"
@@ -15,7 +16,7 @@ Checkpoints::Checkpoints(const config::TrainConfig* config, dist::Group* group,
       group_(group),
       publisher_(publisher),
       saver_(config->run_folder, config->checkpoint_asynchronous),
-      healthy_step_(state.healthy_step),
+      health_(state.healthy_step),
       newest_(state.step > 0 ? checkpoint::CheckpointName(state.step) : "") {}
 
 std::string Checkpoints::newest_path() const {
@@ -23,15 +24,15 @@ std::string Checkpoints::newest_path() const {
 }
 
 void Checkpoints::Start(const checkpoint::TrainState& state,
-                        const checkpoint::TrainTensors& tensors) {
+                        const checkpoint::TrainTensors& tensors, bool well) {
   SLUICE_CHECK(!is_started_);
   is_started_ = true;
   started_step_ = static_cast<int64_t>(state.step);
-  started_healthy_step_ = state.healthy_step;
+  started_well_ = well;
   if (group_->rank() != 0) return;
   saver_.Start(state, tensors,
                {config_->checkpoint_keep, config_->checkpoint_keep_best, state.healthy_step,
-                state.accuracies});
+                health_.awaited(), state.accuracies});
 }
 
 void Checkpoints::Forget(checkpoint::TrainState& state) const {
@@ -73,8 +74,22 @@ absl::Status Checkpoints::Settle() {
   }
   failure_ = absl::OkStatus();
   saved_step_ = started_step_;
-  healthy_step_ = started_healthy_step_;
+  const auto step = static_cast<uint64_t>(saved_step_);
+  // What was known then is all there is to know.
+  if (started_well_ && !config_->legacy.probe_async) health_.OnFinding(step, true);
+  health_.OnCheckpoint(step, started_well_);
   newest_ = checkpoint::CheckpointName(static_cast<uint64_t>(saved_step_));
+  return absl::OkStatus();
+}
+
+absl::Status Checkpoints::ShareHealthy() {
+  std::vector<uint8_t> bytes(sizeof(uint64_t));
+  const uint64_t mine = health_.healthy();
+  std::memcpy(bytes.data(), &mine, sizeof(mine));
+  if (group_->size() > 1) SLUICE_RETURN_IF_ERROR(group_->Broadcast(bytes));
+  uint64_t shared = 0;
+  std::memcpy(&shared, bytes.data(), sizeof(shared));
+  if (group_->rank() != 0) health_ = HealthyCheckpoint(shared);
   return absl::OkStatus();
 }
 

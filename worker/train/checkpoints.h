@@ -8,6 +8,7 @@
 #include "worker/config/train_config.h"
 #include "worker/dist/process_group.h"
 #include "worker/telemetry/publisher.h"
+#include "worker/train/healthy_checkpoint.h"
 
 namespace sluice::train {
 
@@ -20,9 +21,10 @@ class Checkpoints {
   Checkpoints(const config::TrainConfig* config, dist::Group* group,
               telemetry::Publisher* publisher, const checkpoint::TrainState& state);
 
-  // Starts saving; needs a Settle before. `state` is complete on rank 0, and its step and
-  // healthy_step on every rank; they will be in force once it is durable.
-  void Start(const checkpoint::TrainState& state, const checkpoint::TrainTensors& tensors);
+  // Starts saving; needs a Settle before. `state` is complete on rank 0, and its step on every
+  // rank. `well`: all is well, as far as is known; that counts once it is durable.
+  void Start(const checkpoint::TrainState& state, const checkpoint::TrainTensors& tensors,
+             bool well);
   // Drops what `state` knows of checkpoints that are gone.
   void Forget(checkpoint::TrainState& state) const;
   // A collective: waits until what was started is durable, or failed.
@@ -36,8 +38,12 @@ class Checkpoints {
   // The newest that this rank knows to be durable, of former processes too; empty: none.
   const std::string& newest() const { return newest_; }
   std::string newest_path() const;
-  // Of the newest durable one that was saved while all was well; 0: none.
-  uint64_t healthy_step() const { return healthy_step_; }
+  // Of the newest durable one that was saved while all was well; 0: none. Where probes are checked
+  // beside the steps, rank 0 knows it by what these checks find, and the others after ShareHealthy.
+  uint64_t healthy_step() const { return health_.healthy(); }
+  HealthyCheckpoint& health() { return health_; }
+  // A collective.
+  absl::Status ShareHealthy();
   // Why the last one could not be saved.
   const absl::Status& failure() const { return failure_; }
 
@@ -50,9 +56,9 @@ class Checkpoints {
   checkpoint::Saver saver_;
   bool is_started_ = false;  // And not settled.
   int64_t started_step_ = -1;
-  uint64_t started_healthy_step_ = 0;
+  bool started_well_ = false;
   int64_t saved_step_ = -1;
-  uint64_t healthy_step_;
+  HealthyCheckpoint health_;
   std::string newest_;
   absl::Status failure_;
 };

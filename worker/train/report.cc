@@ -2,6 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "worker/train/probe_answer.h"
+
 namespace sluice::train {
 namespace {
 
@@ -26,15 +28,7 @@ std::string ReportToJson(const TrainReport& r) {
                            {"error_before", c.error_before},
                            {"error_after", c.error_after}});
   }
-  json probes = json::array(), domains = json::array();
-  for (const ProbeFinding& p : r.probes) {
-    probes.push_back({{"probe", p.probe},
-                      {"images", p.images},
-                      {"loss", p.loss},
-                      {"standard_error", p.standard_error},
-                      {"accuracy", p.accuracy},
-                      {"baseline_loss", p.baseline_loss}});
-  }
+  json domains = json::array();
   for (const DomainAccuracy& d : r.domains)
     domains.push_back({{"domain", d.domain}, {"accuracy", d.accuracy}});
   return json{{"run", r.run},
@@ -68,7 +62,7 @@ std::string ReportToJson(const TrainReport& r) {
               {"checkpoint", r.checkpoint},
               {"losses", r.losses},
               {"curve", curve},
-              {"probes", probes},
+              {"probes", FindingsToJson(r.probes)},
               {"probe_seconds", r.probe_seconds},
               {"rollbacks", r.rollbacks},
               {"domains", domains}}

@@ -1,18 +1,25 @@
 #include "worker/train/run_checks.h"
 
+#include <filesystem>
+#include <thread>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "common/log_line.h"
 #include "common/status.h"
+#include "worker/launch/sidecar_process.h"
 #include "worker/train/calibrate.h"
 #include "worker/train/clock.h"
 #include "worker/train/evaluate.h"
+#include "worker/train/steering.h"
 
 namespace sluice::train {
 namespace {
 
 // Enough for a temperature, and a small part of an evaluation.
 constexpr int64_t kCalibrationImages = 512;
+// A run that is over waits so many seconds, at most, for a check that still is under way.
+constexpr double kLastCheck = 60.0;
 
 }  // namespace
 
@@ -24,7 +31,14 @@ RunChecks::RunChecks(const config::TrainConfig* config, Assembly* assembly,
       group_(group),
       publisher_(publisher),
       pipeline_(config::ResolvePipeline(*config, false).value()),
-      probes_(datasets->probes, pipeline_, config->eval_batch) {}
+      probes_(datasets->probes, pipeline_, config->eval_batch) {
+  if (!config->legacy.probe_async || group->rank() != 0 || probes_.empty()) return;
+  absl::StatusOr<std::string> program = launch::SiblingProgram("sluice-worker");
+  const std::filesystem::path folder(config->run_folder);
+  async_.emplace(AsyncProbesOptions{program.ok() ? *std::move(program) : "sluice-worker",
+                                    (folder / "probes" / "snapshot.safetensors").string(),
+                                    config->legacy, config->eval_batch});
+}
 
 absl::Status RunChecks::Evaluate(int64_t step, double train_seconds, LatencyHistogram& inference,
                                  TrainReport& report) {
@@ -64,11 +78,25 @@ absl::Status RunChecks::EvaluateDomains(TrainReport& report) {
   return absl::OkStatus();
 }
 
-absl::Status RunChecks::CheckProbes(int64_t step, checkpoint::TrainState& state,
-                                    TrainReport& report) {
+absl::Status RunChecks::CheckProbes(int64_t step, HealthyCheckpoint& health,
+                                    checkpoint::TrainState& state, TrainReport& report) {
   if (probes_.empty()) return absl::OkStatus();
   const auto start = Clock::now();
-  SLUICE_ASSIGN_OR_RETURN(report.probes, probes_.Check(*assembly_->model, *group_));
+  if (config_->legacy.probe_async) {
+    if (async_ && async_->Start(state, CheckpointTensors(*assembly_)))
+      health.OnSnapshot(static_cast<uint64_t>(step));
+  } else {
+    SLUICE_ASSIGN_OR_RETURN(std::vector<ProbeFinding> findings,
+                            probes_.Check(*assembly_->model, *group_));
+    Found(step, std::move(findings), state, report);
+  }
+  report.probe_seconds += SecondsSince(start);
+  return absl::OkStatus();
+}
+
+void RunChecks::Found(int64_t step, std::vector<ProbeFinding> findings,
+                      checkpoint::TrainState& state, TrainReport& report) {
+  report.probes = std::move(findings);
   state.probes_calm = true;
   for (const ProbeFinding& f : report.probes) {
     state.probes_calm = state.probes_calm && !f.is_worse();
@@ -80,8 +108,27 @@ absl::Status RunChecks::CheckProbes(int64_t step, checkpoint::TrainState& state,
                                             static_cast<uint64_t>(f.images), f.loss,
                                             f.standard_error, f.accuracy, f.baseline_loss});
   }
-  report.probe_seconds += SecondsSince(start);
-  return absl::OkStatus();
+}
+
+void RunChecks::TakeProbes(HealthyCheckpoint& health, checkpoint::TrainState& state,
+                           TrainReport& report) {
+  if (!async_ || !async_->is_busy()) return;
+  std::optional<ProbeAnswer> answer = async_->Poll();
+  if (answer) {
+    Found(static_cast<int64_t>(answer->step), std::move(answer->findings), state, report);
+    health.OnFinding(answer->step, state.probes_calm);
+  } else if (!async_->is_busy()) {
+    health.OnLost();
+  }
+}
+
+void RunChecks::AwaitProbes(HealthyCheckpoint& health, checkpoint::TrainState& state,
+                            TrainReport& report) {
+  const auto start = Clock::now();
+  while (async_ && async_->is_busy() && !StopRequested() && SecondsSince(start) < kLastCheck) {
+    TakeProbes(health, state, report);
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
 }
 
 absl::Status RunChecks::Calibrate(checkpoint::TrainState& state, TrainReport& report) {

@@ -1,11 +1,15 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
+#include <vector>
 
 #include "common/latency_histogram.h"
 #include "worker/checkpoint/checkpoint.h"
 #include "worker/config/train_config.h"
 #include "worker/telemetry/publisher.h"
+#include "worker/train/async_probes.h"
+#include "worker/train/healthy_checkpoint.h"
 #include "worker/train/probes.h"
 #include "worker/train/report.h"
 #include "worker/train/setup.h"
@@ -26,12 +30,21 @@ class RunChecks {
                         TrainReport& report);
   // And on the further domains of eval.domains.
   absl::Status EvaluateDomains(TrainReport& report);
-  // Checks every probe, and tells the sidecar; `state` learns whether all are calm.
-  absl::Status CheckProbes(int64_t step, checkpoint::TrainState& state, TrainReport& report);
+  // Checks every probe, and tells the sidecar; `state` learns whether all are calm. With
+  // probe.async rank 0 only begins to: nobody waits, and what comes of it goes by TakeProbes.
+  absl::Status CheckProbes(int64_t step, HealthyCheckpoint& health, checkpoint::TrainState& state,
+                           TrainReport& report);
+  // What such a check has come to, if it has. Never waits, and is no collective.
+  void TakeProbes(HealthyCheckpoint& health, checkpoint::TrainState& state, TrainReport& report);
+  // Waits a bounded time for one that is under way; not once the run is to stop. No collective.
+  void AwaitProbes(HealthyCheckpoint& health, checkpoint::TrainState& state, TrainReport& report);
   // Fits the uncertainty heads' temperatures, if the run does.
   absl::Status Calibrate(checkpoint::TrainState& state, TrainReport& report);
 
  private:
+  void Found(int64_t step, std::vector<ProbeFinding> findings, checkpoint::TrainState& state,
+             TrainReport& report);
+
   const config::TrainConfig* config_;
   Assembly* assembly_;
   const Datasets* datasets_;
@@ -39,6 +52,7 @@ class RunChecks {
   telemetry::Publisher* publisher_;
   data::PipelineConfig pipeline_;
   Probes probes_;
+  std::optional<AsyncProbes> async_;  // Of rank 0.
 };
 
 }  // namespace sluice::train

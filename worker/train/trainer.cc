@@ -10,6 +10,7 @@
 #include "common/status.h"
 #include "worker/dist/fault.h"
 #include "worker/train/clock.h"
+#include "worker/train/run_state.h"
 #include "worker/train/step_setup.h"
 #include "worker/train/work_done.h"
 
@@ -34,6 +35,7 @@ Trainer::Trainer(const TrainerParts& parts, checkpoint::TrainState state)
       checks_(parts.config, parts.assembly, parts.datasets, parts.group, parts.publisher),
       saves_(parts.config, parts.group, parts.publisher, state_) {
   const config::TrainConfig& config = *parts_.config;
+  DescribeRun(config, parts_.config_toml, *parts_.datasets, state_);
   const int rank = parts_.group->rank();
   if (rank < static_cast<int>(state_.counters.size())) counters_ = state_.counters[rank];
   if (config.gate.decides()) {
@@ -92,10 +94,16 @@ absl::Status Trainer::ApplyDirective(const Directive& directive, int64_t step) {
   std::string error = rungs_->Hold(&directive, step);
   if (goes_back) {
     SLUICE_RETURN_IF_ERROR(SettleCheckpoint());
+    SLUICE_RETURN_IF_ERROR(saves_.ShareHealthy());
+    state_.healthy_step = saves_.healthy_step();
     const absl::Status status = rungs_->RollBack(state_);
     if (!status.ok() && !absl::IsNotFound(status)) return Annotate(status, "roll-back");
     if (!status.ok()) error = std::string(status.message());
     ++report_.rollbacks;
+    // What was saved and found at the step before is of other values.
+    rolled_back_ = true;
+    evaluated_step_ = -1;
+    state_.accuracies.erase(state_.step);
     activity_->Restart(step);
   }
   ++report_.directives_applied;
@@ -157,6 +165,7 @@ absl::Status Trainer::RunStep(int64_t step) {
   const std::optional<telemetry::GroupActivity> activity = activity_->After(step);
   if (activity && parts_.group->rank() == 0) parts_.publisher->Send(*activity);
   saves_.Look();
+  checks_.TakeProbes(saves_.health(), state_, report_);
   TellProgress();
   SLUICE_ASSIGN_OR_RETURN(stop_, steering_.Obey(outcome.control));
   stop_ = stop_ || step == parts_.config->stop_after;
@@ -184,35 +193,28 @@ absl::Status Trainer::SettleCheckpoint() {
 
 absl::Status Trainer::Checkpoint(int64_t step) {
   SLUICE_RETURN_IF_ERROR(SettleCheckpoint());
-  if (saves_.saved_step() == step) return absl::OkStatus();
+  if (saves_.saved_step() == step && !rolled_back_) return absl::OkStatus();
+  rolled_back_ = false;
   // What the checkpoint says of decisions must be in the decision log.
   SLUICE_RETURN_IF_ERROR(parts_.agreement->AwaitDurable());
   SLUICE_ASSIGN_OR_RETURN(state_.counters, GatherCounters(*parts_.group, counters_));
   report_.work = Total(state_.counters);
   const config::TrainConfig& config = *parts_.config;
-  if (breaker_level_ == 0 && (!checks_.has_probes() || state_.probes_calm))
-    state_.healthy_step = state_.step;  // Until it turns out that it cannot be saved.
-  state_.fingerprint = config::Fingerprint(config);
-  state_.gemm = model::GemmName(model::CurrentGemm());
+  const bool closed = breaker_level_ == 0, async = config.legacy.probe_async;
+  const bool well = closed && (async || !checks_.has_probes() || state_.probes_calm);
+  if (well && !async) state_.healthy_step = state_.step;  // Unless it cannot be saved.
   state_.in_force = parts_.agreement->in_force();
   state_.agreed_next = parts_.agreement->agreed_next();
   state_.decision_position = static_cast<uint64_t>(step) + (state_.agreed_next ? 1 : 0);
   state_.head_entropies = step_->footprint().entropies();
   state_.image_scores = step_->image_gate().cache().All();
-  const Optimizer& optimizer = *parts_.assembly->optimizer;
-  for (size_t g = 0; g < optimizer.groups().size(); ++g) {
-    state_.group_steps[optimizer.groups()[g].name] = parts_.assembly->optimizer->group_steps()[g];
-  }
-  state_.class_names = parts_.datasets->train->class_names();
-  state_.mean = config.data.mean;
-  state_.std = config.data.std;
-  state_.config_toml = parts_.config_toml;
+  CountSteps(*parts_.assembly->optimizer, state_);
   if (parts_.ingestion != nullptr) state_.stream_epoch = parts_.ingestion->epoch();
   saves_.Forget(state_);
   const std::optional<double> accuracy =
       report_.accuracy_dense ? report_.accuracy_dense : report_.accuracy_gated;
   if (evaluated_step_ == step && accuracy) state_.accuracies[state_.step] = *accuracy;
-  saves_.Start(state_, CheckpointTensors(*parts_.assembly));
+  saves_.Start(state_, CheckpointTensors(*parts_.assembly), well);
   return absl::OkStatus();
 }
 
@@ -253,7 +255,7 @@ absl::Status Trainer::RunSteps() {
     const bool ends = stop_ || step == config.train.steps;
     if (is_due(step, config.eval_every) && !ends) SLUICE_RETURN_IF_ERROR(EvaluateNow(step));
     if (is_due(step, config.legacy.probe_every))
-      SLUICE_RETURN_IF_ERROR(checks_.CheckProbes(step, state_, report_));
+      SLUICE_RETURN_IF_ERROR(checks_.CheckProbes(step, saves_.health(), state_, report_));
     if (is_due(step, config.checkpoint_every)) SLUICE_RETURN_IF_ERROR(Checkpoint(step));
   }
   return absl::OkStatus();
@@ -281,6 +283,7 @@ absl::StatusOr<TrainReport> Trainer::Run() {
   torch::Tensor flops = torch::tensor({report_.flops}, torch::kDouble);
   if (parts_.group->size() > 1) SLUICE_RETURN_IF_ERROR(parts_.group->Sum(flops));
   report_.flops = flops.item<double>();
+  if (!stop_) checks_.AwaitProbes(saves_.health(), state_, report_);
   report_.steps = static_cast<int64_t>(step_seconds_.size());
   report_.last_step = last;
   report_.seconds = state_.train_seconds;

@@ -59,7 +59,7 @@ class Trainer {
   void SetGates(const Directive& directive);
   Accuracies Found() const { return {report_.accuracy_dense, report_.accuracy_gated}; }
   absl::Status EvaluateNow(int64_t step);
-  // Starts one, unless that of `step` is there.
+  // Starts one, unless that of `step` is there and says all that happened since.
   absl::Status Checkpoint(int64_t step);
   // Waits for what was started.
   absl::Status SettleCheckpoint();
@@ -90,6 +90,7 @@ class Trainer {
   int64_t first_step_ = 1;  // Of this process.
   int64_t evaluated_step_ = -1;
   uint32_t breaker_level_ = 0;
+  bool rolled_back_ = false;  // And that is in no checkpoint yet.
   bool stop_ = false;
 };
 

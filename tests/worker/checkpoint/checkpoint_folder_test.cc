@@ -180,6 +180,8 @@ TEST(RetentionTest, TheBestAndTheHealthyOneStayBesideTheNewest) {
   EXPECT_EQ(StepsToRemove(steps, keep), (Steps{1, 4}));
   keep.healthy_step = 1;
   EXPECT_EQ(StepsToRemove(steps, keep), (Steps{4}));
+  keep.awaited_step = 4;
+  EXPECT_EQ(StepsToRemove(steps, keep), (Steps{}));
   // One may be among the newest and the best; of equals the newer is better.
   keep = {.last = 1, .best = 1, .healthy_step = 0, .accuracies = {{2, 0.9}, {4, 0.9}, {6, 0.9}}};
   EXPECT_EQ(StepsToRemove(steps, keep), (Steps{1, 2, 3, 4, 5}));

@@ -29,6 +29,9 @@ TEST(LegacyConfigTest, WithoutOptionsNothingIsRememberedAndAllMayChange) {
   ASSERT_TRUE(config.ok()) << config.status();
   EXPECT_EQ(config->folder, "");
   EXPECT_EQ(config->probe_every, 0);
+  EXPECT_FALSE(config->probe_async);
+  EXPECT_EQ(config->probe_threads, 1);
+  EXPECT_EQ(config->probe_deadline, 300.0);
   EXPECT_EQ(config->share, 0.0);
   EXPECT_EQ(config->loss, "cross_entropy");
   EXPECT_EQ(config->ewc_lambda, 0.0);
@@ -38,12 +41,16 @@ TEST(LegacyConfigTest, WithoutOptionsNothingIsRememberedAndAllMayChange) {
 
 TEST(LegacyConfigTest, EachOptionHasItsValue) {
   const auto config =
-      ParseLegacy({"--legacy.folder=old", "--probe.every=50", "--rehearsal.share=0.25",
+      ParseLegacy({"--legacy.folder=old", "--probe.every=50", "--probe.async", "--probe.threads=2",
+                   "--probe.deadline=9", "--rehearsal.share=0.25",
                    "--rehearsal.loss=der", "--rehearsal.alpha=0.3", "--rehearsal.beta=0.8",
                    "--ewc.lambda=400", "--train.freeze=backbone"});
   ASSERT_TRUE(config.ok()) << config.status();
   EXPECT_EQ(config->folder, "old");
   EXPECT_EQ(config->probe_every, 50);
+  EXPECT_TRUE(config->probe_async);
+  EXPECT_EQ(config->probe_threads, 2);
+  EXPECT_EQ(config->probe_deadline, 9.0);
   EXPECT_EQ(config->share, 0.25);
   EXPECT_EQ(config->loss, "der");
   EXPECT_EQ(config->alpha, 0.3);
@@ -55,6 +62,8 @@ TEST(LegacyConfigTest, EachOptionHasItsValue) {
 
 TEST(LegacyConfigTest, AValueOutOfItsRangeIsNamed) {
   EXPECT_TRUE(SaysInvalid(ValidateParsed({"--probe.every=-1"}), {"probe.every", "-1"}));
+  EXPECT_TRUE(SaysInvalid(ValidateParsed({"--probe.async"}), {"probe.async", "probe.every"}));
+  EXPECT_TRUE(SaysInvalid(ValidateParsed({"--probe.threads=0"}), {"probe.threads", "0"}));
   EXPECT_TRUE(SaysInvalid(ValidateParsed({"--rehearsal.share=1"}), {"rehearsal.share", "0.999"}));
   EXPECT_TRUE(SaysInvalid(ValidateParsed({"--rehearsal.share=nan"}), {"rehearsal.share"}));
   EXPECT_TRUE(

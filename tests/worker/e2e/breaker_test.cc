@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <csignal>
 #include <optional>
 #include <regex>
@@ -224,6 +225,25 @@ TEST_F(Breaker, AFrozenBackboneRestsToTheBit) {
     const bool head = name.rfind("head.", 0) == 0;
     EXPECT_EQ(value == last.at(name), !head) << name;
   }
+}
+
+// Another domain whose labels are right, with what is in force unless told otherwise: its own
+// sidecar at its defaults, half of each batch rehearsed by DER++.
+TEST_F(Breaker, AnOrdinaryShiftUnderTheDefaultsEndsUnpaused) {
+  const Outcome outcome = RunWorker("train",
+                                    With(Run(kData), {{"data.domain", "invert"},
+                                                      {"sidecar", "spawn"},
+                                                      {"rehearsal.share", "0.5"},
+                                                      {"rehearsal.loss", "der"},
+                                                      {"train.steps", "150"}}),
+                                    run_ + "/log");
+  EXPECT_TRUE(outcome.exit.ok()) << outcome.log;
+  EXPECT_EQ(outcome.log.find("paused after step"), std::string::npos);
+  EXPECT_EQ(ReadJson(run_ + "/report.json").value("last_step", 0), 150);
+  const std::vector<uint32_t> levels = Levels();
+  ASSERT_FALSE(levels.empty());
+  EXPECT_GE(*std::max_element(levels.begin(), levels.end()), 1u) << "it is a shift";
+  EXPECT_LE(*std::max_element(levels.begin(), levels.end()), 3u) << "rehearse";
 }
 
 TEST_F(Breaker, WithoutAHealthyCheckpointItPausesAndSaysWhy) {

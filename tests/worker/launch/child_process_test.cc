@@ -65,6 +65,29 @@ TEST(ChildProcessTest, PassesArgumentsAndEnvironment) {
   EXPECT_TRUE(absl::IsUnavailable(child->ReadLine(seconds(10)).status()));
 }
 
+TEST(ChildProcessTest, LinesReachAChildAndItsEndIsToldWithoutASignal) {
+  ChildOptions options = Shell("while read line; do echo \"got $line\"; done; echo end");
+  options.capture_stdout = true;
+  options.feed_stdin = true;
+  auto child = ChildProcess::Start(options);
+  for (const char* line : {"one", "two words"}) {
+    ASSERT_TRUE(child->WriteLine(line).ok());
+    EXPECT_EQ(*child->ReadLine(seconds(10)), std::string("got ") + line);
+  }
+  ASSERT_TRUE(child->Kill(SIGKILL).ok());
+  ASSERT_TRUE(child->Wait(seconds(10)).ok());
+  EXPECT_TRUE(absl::IsUnavailable(child->WriteLine("three")));
+}
+
+TEST(ChildProcessTest, AChildThatReadsNothingIsNotWaitedFor) {
+  ChildOptions options = Shell("exec sleep 100");
+  options.feed_stdin = true;
+  auto child = ChildProcess::Start(options);
+  absl::Status status;
+  for (int i = 0; i < 10000 && status.ok(); ++i) status = child->WriteLine(std::string(4000, 'x'));
+  EXPECT_TRUE(absl::IsUnavailable(status)) << status;
+}
+
 TEST(ChildProcessTest, ReadLineKeepsItsDeadline) {
   ChildOptions options = Shell("printf half; exec sleep 100");
   options.capture_stdout = true;

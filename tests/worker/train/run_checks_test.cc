@@ -54,6 +54,7 @@ class RunChecksTest : public ::testing::Test {
   absl::StatusOr<dist::Group> group_ = dist::Group::Alone();
   telemetry::Publisher publisher_{Counting()};
   checkpoint::TrainState state_;
+  HealthyCheckpoint health_{0};
   TrainReport report_;
 };
 
@@ -95,7 +96,7 @@ TEST_F(RunChecksTest, WithoutAProbeNothingIsCheckedOrSaid) {
   EXPECT_FALSE(checks.has_probes());
   for (const bool calm : {false, true}) {
     state_.probes_calm = calm;
-    ASSERT_TRUE(checks.CheckProbes(5, state_, report_).ok());
+    ASSERT_TRUE(checks.CheckProbes(5, health_, state_, report_).ok());
     EXPECT_EQ(state_.probes_calm, calm);
   }
   EXPECT_TRUE(report_.probes.empty());
@@ -108,7 +109,7 @@ TEST_F(RunChecksTest, EveryProbeIsReportedAndToldToTheSidecar) {
   AddProbe("b", 70);
   RunChecks checks = Checks();
   EXPECT_TRUE(checks.has_probes());
-  ASSERT_TRUE(checks.CheckProbes(5, state_, report_).ok());
+  ASSERT_TRUE(checks.CheckProbes(5, health_, state_, report_).ok());
   EXPECT_TRUE(state_.probes_calm);
   ASSERT_EQ(report_.probes.size(), 2u);
   EXPECT_EQ(report_.probes[0].probe, "a");
@@ -118,7 +119,7 @@ TEST_F(RunChecksTest, EveryProbeIsReportedAndToldToTheSidecar) {
   EXPECT_GT(report_.probe_seconds, 0.0);
   EXPECT_EQ(publisher_.Stats().events_dropped, 2u);
   const double first = report_.probe_seconds;
-  ASSERT_TRUE(checks.CheckProbes(10, state_, report_).ok());
+  ASSERT_TRUE(checks.CheckProbes(10, health_, state_, report_).ok());
   EXPECT_EQ(report_.probes.size(), 2u) << "those of the last check";
   EXPECT_GT(report_.probe_seconds, first) << "of all checks";
 }
@@ -129,13 +130,13 @@ TEST_F(RunChecksTest, OneProbeThatIsWorseIsEnoughNotToBeCalm) {
     AddProbe("a", 40, worse_first ? 0.5f : 1.0f);
     AddProbe("b", 70, worse_first ? 1.0f : 0.5f);
     state_.probes_calm = true;
-    ASSERT_TRUE(Checks().CheckProbes(5, state_, report_).ok());
+    ASSERT_TRUE(Checks().CheckProbes(5, health_, state_, report_).ok());
     EXPECT_FALSE(state_.probes_calm) << worse_first;
     EXPECT_EQ(report_.probes[0].is_worse(), worse_first);
     EXPECT_EQ(report_.probes[1].is_worse(), !worse_first);
   }
   rank_.datasets.probes.erase(rank_.datasets.probes.begin() + 1);
-  ASSERT_TRUE(Checks().CheckProbes(6, state_, report_).ok());
+  ASSERT_TRUE(Checks().CheckProbes(6, health_, state_, report_).ok());
   EXPECT_TRUE(state_.probes_calm) << "again";
 }
 
@@ -150,9 +151,10 @@ TEST_F(RunChecksTest, RankZeroAloneTellsTheSidecar) {
     checkpoint::TrainState state;
     state.probes_calm = true;
     TrainReport report;
+    HealthyCheckpoint health(0);
     RunChecks checks(&rank.config, &rank.assembly, &rank.datasets, &group,
                      is_first ? &publisher_ : &quiet);
-    ASSERT_TRUE(checks.CheckProbes(5, state, report).ok());
+    ASSERT_TRUE(checks.CheckProbes(5, health, state, report).ok());
     EXPECT_FALSE(state.probes_calm) << "on all ranks";
     EXPECT_EQ(report.probes.size(), 1u);
   });

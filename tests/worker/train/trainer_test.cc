@@ -235,6 +235,35 @@ TEST_F(TrainerTest, ARollBackGivesTheValuesOfTheHealthyCheckpointAndEndsARunThat
   EXPECT_EQ(rank.GoOn().healthy_step, 2u) << "the breaker was open at step 3";
 }
 
+// Or who goes on from the checkpoint that was there goes back, and pauses, once more.
+TEST_F(TrainerTest, ARollBackRightAfterACheckpointIsSavedByTheStopThatFollows) {
+  config::TrainConfig config = Steps(9);
+  config.checkpoint_every = 2;
+  OneRank rank(config);
+  Directive worse = ThresholdOf(0.5);
+  worse.breaker_level = 4;
+  Directive back = worse;
+  back.version = worse.version + 1;
+  back.breaker_level = 5;
+  back.breaker_action = BreakerAction::kRollBack;
+  rank.agreement.take_live = [&]() -> std::optional<Directive> {
+    const uint64_t step = rank.board.Status().step;
+    return step < 2 ? std::nullopt : std::optional(step < 3 ? worse : back);
+  };
+  const TrainReport report = Trained(rank);
+  EXPECT_EQ(report.last_step, 4) << "agreed on in step 4, whose checkpoint was saved";
+  EXPECT_TRUE(SameValues(ValuesOf(4), ValuesOf(2)));
+  config.stop_after = 6;
+  OneRank again(config);
+  const checkpoint::TrainState state = again.GoOn();
+  EXPECT_EQ(state.in_force, back);
+  EXPECT_EQ(state.agreed_next, std::nullopt);
+  EXPECT_EQ(state.healthy_step, 2u);
+  const TrainReport after = Trained(again, state);
+  EXPECT_EQ(after.rollbacks, 0) << "the second process";
+  EXPECT_EQ(after.last_step, 6);
+}
+
 // Whose second half cannot be read.
 class UnreadableHalf : public testing::PatternDataset {
  public:
