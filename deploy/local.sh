@@ -17,6 +17,8 @@ Commands
                      --pretrained: a DINOv2 ViT-S/14 into build/demo-pretrained, about 15 minutes
   study [OPTION…]    the same for the study of gates into build/study (--quick: ten minutes; without, hours; goes on where
                      it was interrupted; more: sluice-worker study --help); --pretrained: into build/study-pretrained
+  continual [OPTION…]  the same for strategies against forgetting into build/continual (--quick: ten minutes); --digits: on
+                     scikit-learn's digits, which it installs, into build/continual-digits
   test [CTEST-ARG…]  install what is missing, build everything, run all tests, then those under the sanitizers unless
                      they passed with the same binaries before; with arguments, only the tests of the preset cpu
   build [PRESET]     install what is missing and build: cpu (default), cuda, asan or tsan
@@ -199,6 +201,20 @@ run_comparison() {
   exec build/cpu/bin/sluice-worker "$1" --output "$output" "${arguments[@]}"
 }
 
+# continual [--digits] [OPTION…]
+continual() {
+  local output=build/continual arguments=("$@")
+  if [[ " $* " == *" --digits "* ]]; then
+    output=build/continual-digits
+    install_packages build
+    install_apart digits
+    "$deps/digits/bin/python" deploy/convert/convert_digits.py --output "$deps/digits/data"
+    arguments+=(--data "$deps/digits/data")
+  fi
+  build cpu sluice-worker sluice-sidecar sluicectl
+  exec build/cpu/bin/sluice-worker continual --output "$output" "${arguments[@]}"
+}
+
 # run_ctest PRESET [CTEST-ARG…]. The line that it begins with is what .ci/closing.awk goes by.
 run_ctest() {
   local fixed=()
@@ -236,6 +252,7 @@ install_peers() {
   install_packages build test
   install_tools examples
   install_apart deploytest
+  install_apart digits
 }
 
 run_tests() {
@@ -329,6 +346,7 @@ main() {
   if (($# > 0)); then shift; fi
   case $command in
     demo | study) run_comparison "$command" "$@" ;;
+    continual) continual "$@" ;;
     test) run_tests "$@" ;;
     build)
       if (($# > 1)); then die "build takes one preset, got: $*"; fi

@@ -11,8 +11,9 @@ namespace sluice::commands {
 
 absl::Status Continual(const std::vector<std::string>& arguments) {
   study::ContinualConfig c;
-  OptionSet o("sluice-worker continual",
-              "Strategies against forgetting over a sequence of domains of Fashion-MNIST");
+  OptionSet o(
+      "sluice-worker continual",
+      "Strategies against forgetting over a sequence of domains of Fashion-MNIST or digits");
   o.Text("output", &c.output, "Folder of report, chart and runs");
   o.Text("data", &c.data_folder, "Folder of Fashion-MNIST's IDX files");
   o.Choices("domains", &c.domains, data::DomainNames(), "Shifts of the domain, in their order");
@@ -24,12 +25,16 @@ absl::Status Continual(const std::vector<std::string>& arguments) {
   o.Integer("steps", &c.steps, 10, 1'000'000, "Steps on each of the others");
   o.Integer("batch", &c.batch, 2, 65536, "Images per step, over all ranks");
   o.Integer("images", &c.images, 64, 60000, "Training images of a domain");
-  o.Integer("eval_images", &c.eval_images, 64, 10000, "Test images of a domain");
+  o.Integer("eval_images", &c.eval_images, 64, 9500, "Test images of a domain");
   o.Integer("buffer", &c.buffer_images, 1, 60000, "Images that rehearsal keeps of a domain");
   o.Number("lr", &c.lr, 1e-6, 1, "Peak learning rate");
   o.Number("rate", &c.rate, 0.06, 0.94, "Share of patch tokens that gates open");
+  o.Number("recipe_rate", &c.recipe_rate, 0.06, 0.94, "The same, of Sluice's recipe");
   o.Number("gated_steps", &c.gated_steps, 0.1, 100,
            "Steps of gated strategies, times those of the others");
+  o.Flag("digits", &c.digits,
+         "scikit-learn's digits instead, as `deploy/local.sh continual --digits` has them; --data "
+         "is their folder");
   o.Flag("quick", &c.quick, "Under ten minutes on two cores: five strategies, one seed");
   o.Flag("fresh", &c.fresh, "Take nothing from an earlier benchmark in the folder");
   SLUICE_ASSIGN_OR_RETURN(const bool go_on, o.Parse(arguments));

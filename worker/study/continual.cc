@@ -1,5 +1,6 @@
 #include "worker/study/continual.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <iostream>
 #include <nlohmann/json.hpp>
@@ -15,8 +16,10 @@
 #include "worker/launch/sidecar_process.h"
 #include "worker/study/arms.h"
 #include "worker/study/comparison_config.h"
+#include "worker/study/continual_chart.h"
 #include "worker/study/continual_course.h"
 #include "worker/study/continual_result.h"
+#include "worker/study/continual_store.h"
 #include "worker/study/continual_strategies.h"
 #include "worker/study/turns.h"
 
@@ -24,6 +27,11 @@ namespace sluice::study {
 namespace {
 
 namespace fs = std::filesystem;
+
+// A probe is drawn of so many.
+constexpr int64_t kProbePool = 500;
+// Training images of a domain of digits.
+constexpr int64_t kDigits = 1200;
 
 // What shapes the runs, as text: a stored seed of other options is not taken.
 std::string Identity(const ContinualConfig& c) {
@@ -38,8 +46,10 @@ std::string Identity(const ContinualConfig& c) {
                         {"buffer", c.buffer_images},
                         {"lr", c.lr},
                         {"rate", c.rate},
+                        {"recipe_rate", c.recipe_rate},
                         {"gated_steps", c.gated_steps},
-                        {"data", c.data_folder}}
+                        {"data", c.data_folder},
+                        {"digits", c.digits}}
       .dump();
 }
 
@@ -51,9 +61,11 @@ std::vector<double> AccuraciesOf(const train::TrainReport& report) {
 
 class Continual {
  public:
-  explicit Continual(const ContinualConfig& config) : config_(config) {
-    for (Strategy& strategy : MakeStrategies({config.lr, config.rate, config.gated_steps,
-                                              config.buffer_images, config.images, config.steps})) {
+  explicit Continual(const ContinualConfig& config)
+      : config_(config), store_(config.output, Identity(config)) {
+    for (Strategy& strategy :
+         MakeStrategies({config.lr, config.rate, config.recipe_rate, config.gated_steps,
+                         config.buffer_images, config.images, config.steps})) {
       const auto& wanted = config.strategies;
       if (std::find(wanted.begin(), wanted.end(), strategy.name) != wanted.end())
         strategies_.push_back(std::move(strategy));
@@ -62,11 +74,12 @@ class Continual {
 
   absl::Status Run() {
     SLUICE_RETURN_IF_ERROR(MakeFolder(config_.output));
+    if (config_.fresh) store_.Clear();
     for (int64_t seed = 0; seed < config_.seeds; ++seed) {
-      std::vector<StrategyRun> runs = Stored(seed);
+      std::vector<StrategyRun> runs = store_.Finished(seed);
       if (runs.empty()) {
         SLUICE_ASSIGN_OR_RETURN(runs, RunSeed(seed));
-        SLUICE_RETURN_IF_ERROR(Store(seed, runs));
+        SLUICE_RETURN_IF_ERROR(store_.StoreFinished(seed, runs));
       } else {
         std::cout << "seed " << seed << ": finished earlier" << std::endl;
       }
@@ -84,23 +97,6 @@ class Continual {
   std::string Path(const std::string& name) const {
     return (fs::path(config_.output) / name).string();
   }
-  std::string SeedFile(int64_t seed) const { return Path(absl::StrCat("seed", seed, ".json")); }
-
-  std::vector<StrategyRun> Stored(int64_t seed) const {
-    const absl::StatusOr<std::string> text = ReadFile(SeedFile(seed));
-    if (!text.ok() || config_.fresh) return {};
-    const auto stored = nlohmann::json::parse(*text, nullptr, false);
-    if (!stored.is_object() || stored.value("options", "") != Identity(config_)) return {};
-    return StrategyRunsFromJson(stored.value("runs", nlohmann::json()).dump())
-        .value_or(std::vector<StrategyRun>());
-  }
-
-  absl::Status Store(int64_t seed, const std::vector<StrategyRun>& runs) const {
-    const nlohmann::json stored = {{"options", Identity(config_)},
-                                   {"runs", nlohmann::json::parse(StrategyRunsToJson(runs))}};
-    return WriteFileAtomically(SeedFile(seed), stored.dump(2));
-  }
-
   absl::Status Write() const {
     const std::vector<StrategyRow> rows = MakeStrategyRows(runs_);
     SLUICE_RETURN_IF_ERROR(
@@ -108,8 +104,10 @@ class Continual {
     SLUICE_RETURN_IF_ERROR(WriteFileAtomically(Path("continual.md"), ContinualToMarkdown(rows)));
     return WriteFileAtomically(
         Path("continual.svg"),
-        ContinualChart(rows, absl::StrFormat("Fashion-MNIST, %d domains, %d seed(s)",
-                                             config_.domains.size(), rows.front().seeds)));
+        ContinualChart(config_.domains, rows,
+                       absl::StrFormat("%s, %d domains, %d seed(s)",
+                                       config_.digits ? "digits" : "Fashion-MNIST",
+                                       config_.domains.size(), rows.front().seeds)));
   }
 
   absl::Status StartSidecar() {
@@ -139,11 +137,19 @@ class Continual {
                     {"eval.domains", absl::StrJoin(config_.domains, ",")},
                     {"eval.mode", "dense"},
                     {"train.seed", std::to_string(seed)}});
+    if (config_.digits) options.push_back({"data.resize", "true"});
     return options;
   }
 
+  // Images that are not tested on; of digits, which are few, some to train on.
+  TrainOptions ProbeData() const {
+    if (config_.digits) return {{"data.eval_split", "train"}, {"data.eval_subset", "all"}};
+    const int64_t begin = config_.eval_images;
+    return {{"data.eval_subset", absl::StrCat("range:", begin, "-", begin + kProbePool)}};
+  }
+
   // The first domain, which all strategies start from.
-  absl::StatusOr<train::TrainReport> LearnFirst(int64_t seed) {
+  absl::StatusOr<train::TrainReport> LearnFirst(int64_t seed) const {
     const std::string name = absl::StrCat("first-seed", seed);
     TrainOptions options = DomainOptions(seed, config_.domains[0], "continual-" + name);
     options.insert(options.end(), {{"gate.mode", "dense"},
@@ -177,33 +183,44 @@ class Continual {
             LastOfEach(options)};
   }
 
-  std::vector<Course> StartCourses(int64_t seed, const train::TrainReport& first) const {
+  std::vector<Course> MakeCourses(int64_t seed) const {
     std::vector<Course> courses;
-    std::error_code error;
     for (const Strategy& strategy : strategies_) {
-      Course course{strategy, Path(absl::StrCat("runs/", strategy.name)), "", first.checkpoint};
+      Course course{strategy, Path(absl::StrCat("runs/", strategy.name)), "", ""};
       course.memory = course.folder + ".memory";
-      fs::remove_all(course.folder, error);
-      fs::remove_all(course.memory, error);
-      fs::create_directories(course.folder, error);
-      if (strategy.expert_per_domain) course.experts = {first.checkpoint};
       course.run.name = strategy.name;
       course.run.seed = seed;
-      course.run.matrix.accuracy.push_back(AccuraciesOf(first));
       courses.push_back(std::move(course));
     }
     return courses;
   }
 
+  // Learns the first domain; where every course starts.
+  absl::Status StartCourses(int64_t seed, std::vector<Course>& courses) const {
+    SLUICE_ASSIGN_OR_RETURN(const train::TrainReport first, LearnFirst(seed));
+    std::error_code error;
+    for (Course& course : courses) {
+      fs::remove_all(course.folder, error);
+      fs::remove_all(course.memory, error);
+      fs::create_directories(course.folder, error);
+      course.checkpoint = first.checkpoint;
+      if (course.strategy.expert_per_domain) course.experts = {first.checkpoint};
+      course.run.matrix.accuracy.push_back(AccuraciesOf(first));
+    }
+    return store_.StorePartial(seed, courses);
+  }
+
   absl::StatusOr<std::vector<StrategyRun>> RunSeed(int64_t seed) {
     // A new sidecar for each: one keeps a limited number of runs.
     SLUICE_RETURN_IF_ERROR(StartSidecar());
-    SLUICE_ASSIGN_OR_RETURN(const train::TrainReport first, LearnFirst(seed));
-    std::vector<Course> courses = StartCourses(seed, first);
-    for (size_t k = 1; k < config_.domains.size(); ++k) {
+    std::vector<Course> courses = MakeCourses(seed);
+    const size_t done = store_.GoOn(seed, courses);
+    if (done == 0) SLUICE_RETURN_IF_ERROR(StartCourses(seed, courses));
+    if (done > 0) std::cout << "seed " << seed << ": goes on behind " << done << " domain(s)\n";
+    for (size_t k = std::max<size_t>(1, done); k < config_.domains.size(); ++k) {
       std::vector<TurnRun> runs;
       for (Course& course : courses) {
-        SLUICE_RETURN_IF_ERROR(Remember(course, config_.domains[k - 1], seed));
+        SLUICE_RETURN_IF_ERROR(Remember(course, config_.domains[k - 1], seed, ProbeData()));
         runs.push_back(RunOf(course, seed, k));
       }
       std::cout << "seed " << seed << ": " << config_.domains[k] << std::endl;
@@ -211,6 +228,7 @@ class Continual {
                               RunInTurns(runs, TurnOptions{}));
       for (size_t i = 0; i < courses.size(); ++i)
         SLUICE_RETURN_IF_ERROR(Take(reports[i], courses[i]));
+      SLUICE_RETURN_IF_ERROR(store_.StorePartial(seed, courses));
     }
     std::vector<StrategyRun> result;
     for (Course& course : courses) result.push_back(std::move(course.run));
@@ -235,6 +253,7 @@ class Continual {
   }
 
   const ContinualConfig config_;
+  const ContinualStore store_;
   std::vector<Strategy> strategies_;
   std::optional<launch::SidecarProcess> sidecar_;
   std::vector<StrategyRun> runs_;
@@ -243,6 +262,16 @@ class Continual {
 }  // namespace
 
 absl::Status ResolveContinual(ContinualConfig& config) {
+  if (config.digits) {
+    if (config.data_folder == ContinualConfig().data_folder) {
+      return BadValue("data", config.data_folder,
+                      "the folder of the digits' IDX files, which `deploy/local.sh continual "
+                      "--digits` writes");
+    }
+    // There are 1,288 to train on.
+    config.images = std::min(config.images, kDigits);
+    config.buffer_images = std::min(config.buffer_images, kDigits / 10);
+  }
   if (config.quick) {
     config.seeds = 1;
     config.first_steps = std::min<int64_t>(config.first_steps, 200);

@@ -25,20 +25,24 @@ struct ContinualConfig {
   int64_t buffer_images = 400;
   double lr = 2e-3;
   double rate = 0.15;
-  double gated_steps = 1.4;
+  double recipe_rate = 0.10;
+  double gated_steps = 1.8;
+  bool digits = false;  // scikit-learn's, instead of Fashion-MNIST.
   bool quick = false;
   bool fresh = false;
 };
 
-// A quick run's values, and every strategy where none is named. INVALID_ARGUMENT for fewer than two
-// domains or one twice, and for a strategy without sft beside it.
+// A quick run's values, the digits', and every strategy where none is named. INVALID_ARGUMENT for
+// fewer than two domains or one twice, for a strategy without sft beside it, and for digits without
+// their folder.
 absl::Status ResolveContinual(ContinualConfig& config);
 
 // Trains every strategy on the domains one after another, and measures after each of them the
 // accuracy on all. For each domain the strategies take turns on the processors, so that their
 // seconds can be compared. Writes continual.json, continual.md and continual.svg into the output
-// folder, anew after each seed; a seed that an earlier call with the same options has finished is
-// taken from the folder. Use from the process's main thread only.
+// folder, anew after each seed. What an earlier call with the same options has finished is taken
+// from the folder: whole seeds, and of the next one the domains behind which it got. Use from the
+// process's main thread only.
 absl::Status RunContinual(ContinualConfig config);
 
 }  // namespace sluice::study

@@ -8,6 +8,7 @@
 #include "common/file.h"
 #include "common/status.h"
 #include "worker/launch/child_process.h"
+#include "worker/launch/sidecar_process.h"
 
 namespace sluice::study {
 namespace {
@@ -25,7 +26,8 @@ absl::Status RunToEnd(const launch::ChildOptions& child, const std::string& what
 
 }  // namespace
 
-absl::Status Remember(const Course& course, const std::string& domain, int64_t seed) {
+absl::Status Remember(const Course& course, const std::string& domain, int64_t seed,
+                      const TrainOptions& probe_data) {
   if (!course.remembers()) return absl::OkStatus();
   launch::ChildOptions child;
   SLUICE_ASSIGN_OR_RETURN(child.program, launch::SiblingProgram("sluice-worker"));
@@ -38,6 +40,8 @@ absl::Status Remember(const Course& course, const std::string& domain, int64_t s
                      absl::StrCat("--probe_images=", s.probe_images),
                      absl::StrCat("--fisher_images=", s.fisher_images),
                      absl::StrCat("--train.seed=", seed)};
+  for (const auto& [name, value] : probe_data)
+    child.arguments.push_back(absl::StrCat("--", name, "=", value));
   child.stderr_file = course.folder + ".register.log";
   return RunToEnd(child, "register for " + s.name);
 }

@@ -27,8 +27,10 @@ struct Course {
 };
 
 // Keeps what the strategy needs of the domain that its checkpoint has learnt, by `sluice-worker
-// register`. ABORTED with the log's name if that fails.
-absl::Status Remember(const Course& course, const std::string& domain, int64_t seed);
+// register`. `probe_data`: options that say of which images the probe is. ABORTED with the log's
+// name if that fails.
+absl::Status Remember(const Course& course, const std::string& domain, int64_t seed,
+                      const TrainOptions& probe_data);
 
 // Accuracy on each of `domains` with the course's experts, by `sluice-worker eval`.
 absl::StatusOr<std::vector<train::DomainAccuracy>> Route(const Course& course,

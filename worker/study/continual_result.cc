@@ -6,7 +6,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "worker/study/svg.h"
 
 namespace sluice::study {
 namespace {
@@ -158,41 +157,6 @@ std::string ContinualToMarkdown(const std::vector<StrategyRow>& rows) {
         " |\n");
   }
   return table;
-}
-
-std::string ContinualChart(const std::vector<StrategyRow>& rows, const std::string& title) {
-  constexpr double kWidth = 720, kHeight = 460, kLeft = 70, kRight = 120, kTop = 50, kBottom = 60;
-  double low_x = 1.0, high_x = 0.0, high_y = 1.0;
-  for (const StrategyRow& row : rows) {
-    low_x = std::min(low_x, row.diagonal.mean);
-    high_x = std::max(high_x, row.diagonal.mean);
-    high_y = std::max(high_y, row.retention.mean);
-  }
-  const double width = std::max(high_x - low_x, 0.01);
-  const auto x = [&](double v) { return kLeft + (v - low_x) / width * (kWidth - kLeft - kRight); };
-  const auto y = [&](double v) {
-    return kHeight - kBottom - v / high_y * (kHeight - kTop - kBottom);
-  };
-  std::string out = SvgLabel(kWidth / 2, 24, title, "middle");
-  absl::StrAppend(&out, SvgLine(kLeft, y(0), kWidth - kRight, y(0), "stroke=\"#000\""),
-                  SvgLine(kLeft, y(0), kLeft, y(high_y), "stroke=\"#000\""),
-                  SvgLabel((kLeft + kWidth - kRight) / 2, kHeight - 14,
-                           "mean diagonal: accuracy on a domain when it is new", "middle"),
-                  SvgLabel(kLeft, kTop - 8, "retention of domain 1", "middle"));
-  for (const double share : {0.0, 0.25, 0.5, 0.75, 1.0}) {
-    absl::StrAppend(
-        &out, SvgLabel(kLeft - 8, y(share) + 4, absl::StrFormat("%.0f %%", 100 * share), "end"));
-  }
-  for (const double v : {low_x, high_x})
-    absl::StrAppend(&out, SvgLabel(x(v), y(0) + 18, absl::StrFormat("%.1f %%", 100 * v), "middle"));
-  for (size_t i = 0; i < rows.size(); ++i) {
-    const double px = x(rows[i].diagonal.mean), py = y(rows[i].retention.mean);
-    absl::StrAppend(&out,
-                    absl::StrFormat("<circle cx=\"%.1f\" cy=\"%.1f\" r=\"5\" fill=\"%s\"/>\n", px,
-                                    py, kColours[i % kColours.size()]),
-                    SvgLabel(px + 9, py + 4, rows[i].name, "start"));
-  }
-  return SvgDocument(kWidth, kHeight, out);
 }
 
 }  // namespace sluice::study

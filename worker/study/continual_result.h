@@ -49,7 +49,5 @@ std::string ContinualToJson(const std::vector<std::string>& domains,
                             const std::vector<StrategyRow>& rows);
 // A table, a row per strategy; shares in percent, mean and standard deviation.
 std::string ContinualToMarkdown(const std::vector<StrategyRow>& rows);
-// Retention over mean diagonal, a point per strategy, labelled. Well-formed XML.
-std::string ContinualChart(const std::vector<StrategyRow>& rows, const std::string& title);
 
 }  // namespace sluice::study

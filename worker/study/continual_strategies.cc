@@ -8,10 +8,11 @@ namespace sluice::study {
 namespace {
 
 constexpr char kReplayShare[] = "0.5";
-constexpr int64_t kProbeImages = 100;
+// Few: a check is a dense forward, which costs a third of a dense step for as many images.
+constexpr int64_t kProbeImages = 50;
 constexpr int64_t kFisherImages = 200;
 // As many times in a run are its probes checked.
-constexpr int64_t kChecks = 4;
+constexpr int64_t kChecks = 3;
 
 Strategy Dense(const std::string& name, const StrategyOptions& o, TrainOptions options) {
   Strategy strategy{name, {{"gate.mode", "dense"}, {"train.lr", Number(o.lr)}}};
@@ -28,9 +29,11 @@ Strategy Gated(const std::string& name, const StrategyOptions& o, const std::str
   return strategy;
 }
 
-// Gate, rehearsal with stored logits, and probes for the sidecar's breaker.
-Strategy Recipe(const StrategyOptions& o) {
+// Gate, rehearsal with stored logits, and probes for the sidecar's breaker. What is kept and what
+// is learnt both grow with the number of steps, so tokens are few and steps many.
+Strategy Recipe(StrategyOptions o) {
   const auto steps = static_cast<int64_t>(static_cast<double>(o.steps) * o.gated_steps);
+  o.rate = o.recipe_rate;
   Strategy strategy =
       Gated("sluice", o, "random",
             {{"rehearsal.share", kReplayShare},

@@ -40,9 +40,8 @@ Trainer::Trainer(const TrainerParts& parts, checkpoint::TrainState state)
   if (rank < static_cast<int>(state_.counters.size())) counters_ = state_.counters[rank];
   if (config.gate.decides()) {
     counters_.layer_count = static_cast<uint32_t>(config.gate.layers.size());
-    for (size_t k = 0; k < config.gate.layers.size(); ++k) {
+    for (size_t k = 0; k < config.gate.layers.size(); ++k)
       counters_.layers[k].layer = static_cast<uint32_t>(config.gate.layers[k]);
-    }
   }
   opening_ = {config.gate.anneal_steps, config.gate.grow_steps, config.train.steps};
   loader_ = parts_.ingestion != nullptr

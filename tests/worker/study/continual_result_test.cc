@@ -5,8 +5,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include "tests/worker/study/xml_reader.h"
-
 namespace sluice::study {
 namespace {
 
@@ -56,13 +54,6 @@ TEST(ContinualResult, TheReportHasEveryKeyOfTheDesign) {
   EXPECT_EQ(gate.at("matrix").size(), 2u);
   EXPECT_THAT(ContinualToMarkdown(rows),
               HasSubstr("| gate | 62.5 ± 17.7 | 70.0 ± 0.0 | 55.0 ± 7.1 |"));
-}
-
-TEST(ContinualResult, TheChartIsXmlWhateverTheNames) {
-  const std::string chart =
-      ContinualChart(MakeStrategyRows({MadeUp("<a> & \"b\"", 0, 0.2, 1)}), "a < b & 'c'");
-  EXPECT_EQ(XmlReader(chart).Problem(), "") << chart;
-  EXPECT_THAT(chart, HasSubstr("&lt;a&gt;"));
 }
 
 }  // namespace

@@ -48,6 +48,16 @@ TEST(ContinualConfig, QuickIsOneSeedOfAFew) {
   EXPECT_EQ(whole.strategies, StrategyNames());
 }
 
+TEST(ContinualConfig, DigitsAreFewAndNeedTheirFolder) {
+  ContinualConfig config;
+  config.digits = true;
+  EXPECT_THAT(std::string(ResolveContinual(config).message()), HasSubstr("--digits"));
+  config.data_folder = "digits";
+  ASSERT_TRUE(ResolveContinual(config).ok());
+  EXPECT_LE(config.images, 1288);
+  EXPECT_LT(config.buffer_images, config.images / 5);
+}
+
 TEST(ContinualConfig, BadOnesAreNamed) {
   ContinualConfig one;
   one.domains = {"none"};
