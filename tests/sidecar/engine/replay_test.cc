@@ -26,7 +26,7 @@ class ReplayTest : public ::testing::Test {
     sink_ = bench_.Greet({"r", 0, 0, 0, 1, 0}, hello);
     for (uint64_t step = 1; step <= 60; ++step) Send(SnapshotAt(step));
     for (uint64_t step = 10; step <= 60; step += 10) {
-      Event probe{"probe", "old", step, "{}", ProbeCheck{step, 0.5, 0.001}};
+      Event probe{"probe", "old", step, "{}", ProbeCheck{step, 0.0, 0.001}};  // Calm: a rung down.
       Send(probe);
     }
     Event groups{"groups", "60", 60, "", {}, false};

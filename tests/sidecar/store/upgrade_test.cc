@@ -40,7 +40,7 @@ CREATE INDEX decisions_by_run ON decisions(run, id);
 CREATE TABLE events(
   run TEXT NOT NULL, kind TEXT NOT NULL, key TEXT NOT NULL, step INTEGER NOT NULL,
   body TEXT NOT NULL, PRIMARY KEY(run, kind, key, step)) WITHOUT ROWID;
-PRAGMA application_id=1398559043;
+PRAGMA application_id=1397511491;
 PRAGMA user_version=1;
 )sql";
 
