@@ -77,8 +77,8 @@ absl::Status RunJournal(const Arguments& arguments, Client& client, Output& outp
     request.set_after_serial(journal.next());
   }
   if (!arguments.replay) return absl::OkStatus();
-  if (!arguments.json) SLUICE_RETURN_IF_ERROR(output.Text(ReplayText(count)));
-  return count.different == 0 ? absl::OkStatus() : absl::InternalError(ReplayText(count));
+  if (count.different > 0) return absl::InternalError(ReplayText(count));
+  return arguments.json ? absl::OkStatus() : output.Text(ReplayText(count) + "\n");
 }
 
 absl::Status RunStorage(const Arguments& arguments, Client& client, Output& output) {

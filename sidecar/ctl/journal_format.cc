@@ -37,10 +37,10 @@ std::string JournalText(const v1::GetJournalResponse& response, const JournalCou
 
 std::string ReplayText(const JournalCount& count) {
   if (count.different == 0) {
-    return absl::StrCat(count.entries, " decisions replayed: identical to the bit\n");
+    return absl::StrCat(count.entries, " decisions replayed: identical to the bit");
   }
   return absl::StrCat(count.entries, " decisions replayed, ", count.different,
-                      " differ; the first: ", count.first_difference, "\n");
+                      " differ; the first: ", count.first_difference);
 }
 
 std::string StorageText(const v1::GetStorageResponse& storage) {

@@ -27,9 +27,9 @@ TEST(CtlJournalFormat, ARowPerDecisionUnderOneHeader) {
             "     2        20  probe                  -  not\n");
   count.Add(page);
   EXPECT_EQ(JournalText(page, count).find("SERIAL"), std::string::npos);
-  EXPECT_EQ(ReplayText(count), "2 decisions replayed, 1 differ; the first: x y\n");
+  EXPECT_EQ(ReplayText(count), "2 decisions replayed, 1 differ; the first: x y");
   EXPECT_EQ(JournalText({}, {}), "no decision was made in this range\n");
-  EXPECT_EQ(ReplayText({3, 0, ""}), "3 decisions replayed: identical to the bit\n");
+  EXPECT_EQ(ReplayText({3, 0, ""}), "3 decisions replayed: identical to the bit");
 }
 
 TEST(CtlJournalFormat, AnAlarmStandsOut) {
