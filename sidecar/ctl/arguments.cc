@@ -167,6 +167,18 @@ void DefineShared(CLI::App& app, Texts& texts, Arguments& result) {
   app.add_option("--timeout", texts.timeout, "seconds to wait for an answer")
       ->envname("SLUICE_TIMEOUT")
       ->capture_default_str();
+  const auto file = [&app](const char* flag, const char* variable, std::string* value,
+                           const char* help) {
+    app.add_option(flag, *value, help)->envname(variable);
+  };
+  file("--tls-ca", "SLUICE_CLIENT_CA", &result.tls.ca,
+       "authorities in PEM of the other side's certificate; without it there is no TLS");
+  file("--tls-cert", "SLUICE_CLIENT_CERT", &result.tls.cert, "certificate in PEM to show to it");
+  file("--tls-key", "SLUICE_CLIENT_KEY", &result.tls.key, "its private key in PEM");
+  file("--tls-name", "SLUICE_CLIENT_NAME", &result.tls.name,
+       "name that the other side's certificate must have, if not the host that is called");
+  file("--token-file", "SLUICE_CLIENT_TOKEN_FILE", &result.tls.token_file,
+       "file with a token to send along");
   app.add_flag("--json", result.json, "print JSON, one object per line");
 }
 

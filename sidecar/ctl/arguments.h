@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "common/security/tls.h"
 
 namespace sluice::ctl {
 
@@ -15,6 +16,7 @@ struct Arguments {
   std::string sidecar = "127.0.0.1:50551";
   std::chrono::milliseconds timeout{5000};  // For each answer.
   bool json = false;
+  security::ClientTls tls;  // How the sidecar or the rank is reached.
 
   std::string run;          // Every command but `runs`, `storage` and `worker`.
   uint64_t count = 0;       // watch: updates to print; 0 is no limit.

@@ -14,16 +14,21 @@ constexpr int kMaxAnswerBytes = 64 << 20;
 
 }  // namespace
 
-std::shared_ptr<grpc::Channel> OpenChannel(const std::string& address) {
+std::shared_ptr<grpc::Channel> OpenChannel(const std::string& address,
+                                           const security::ClientAccess& access) {
   grpc::ChannelArguments arguments;
   // A proxy for web pages is none for a sidecar.
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   arguments.SetMaxReceiveMessageSize(kMaxAnswerBytes);
-  return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
+  return access.OpenChannel(address, arguments);
 }
 
-Client::Client(const std::string& address, std::chrono::milliseconds timeout)
-    : address_(address), timeout_(timeout), stub_(v1::Runs::NewStub(OpenChannel(address))) {}
+Client::Client(const std::string& address, std::chrono::milliseconds timeout,
+               const security::ClientAccess& access)
+    : address_(address),
+      timeout_(timeout),
+      access_(access),
+      stub_(v1::Runs::NewStub(OpenChannel(address, access))) {}
 
 template <typename Request, typename Response>
 absl::StatusOr<Response> Client::Call(grpc::Status (v1::Runs::Stub::*method)(grpc::ClientContext*,
@@ -31,6 +36,7 @@ absl::StatusOr<Response> Client::Call(grpc::Status (v1::Runs::Stub::*method)(grp
                                                                              Response*),
                                       const Request& request, grpc::ClientContext* context) {
   context->set_deadline(std::chrono::system_clock::now() + timeout_);
+  access_.Authorize(context);
   Response response;
   SLUICE_RETURN_IF_ERROR(Explain((stub_.get()->*method)(context, request, &response)));
   return response;
@@ -91,6 +97,7 @@ absl::Status Client::AcknowledgeQuarantine() {
 
 std::unique_ptr<grpc::ClientReader<v1::WatchRunResponse>> Client::WatchRun(
     const std::string& run, grpc::ClientContext* context) {
+  access_.Authorize(context);
   v1::WatchRunRequest request;
   request.set_run(run);
   return stub_->WatchRun(context, request);

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "common/security/credentials.h"
 #include "sluice/v1/runs.grpc.pb.h"
 
 namespace sluice::ctl {
@@ -18,10 +19,11 @@ struct Peer {
   std::string service;  // Its full name in the protocol.
 };
 
-// A channel to HOST:PORT, without TLS and past any web proxy of the environment; answers may be as
-// large as a whole history. It connects at its first call: an address where nobody listens is that
-// call's error. Thread-safe, as what it returns is.
-std::shared_ptr<grpc::Channel> OpenChannel(const std::string& address);
+// A channel to HOST:PORT, as `access` says and past any web proxy of the environment; answers may
+// be as large as a whole history. It connects at its first call: an address where nobody listens is
+// that call's error. Thread-safe, as what it returns is.
+std::shared_ptr<grpc::Channel> OpenChannel(const std::string& address,
+                                           const security::ClientAccess& access);
 // What a call's end means to the user, in one line. OK stays OK.
 absl::Status Explain(const grpc::Status& status, const Peer& peer,
                      std::chrono::milliseconds timeout);
@@ -31,7 +33,8 @@ absl::Status Explain(const grpc::Status& status, const Peer& peer,
 // Thread-safe.
 class Client {
  public:
-  Client(const std::string& address, std::chrono::milliseconds timeout);
+  Client(const std::string& address, std::chrono::milliseconds timeout,
+         const security::ClientAccess& access = {});
 
   absl::StatusOr<v1::ListRunsResponse> ListRuns();
   // `context` lets another thread cancel the call.
@@ -58,6 +61,7 @@ class Client {
 
   const std::string address_;
   const std::chrono::milliseconds timeout_;
+  const security::ClientAccess access_;
   std::unique_ptr<v1::Runs::Stub> stub_;
 };
 

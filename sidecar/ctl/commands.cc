@@ -98,7 +98,9 @@ absl::Status Print(const absl::StatusOr<Response>& response, const Arguments& ar
 }
 
 absl::Status RunWorker(const Arguments& arguments, Output& output) {
-  WorkerClient client(arguments.worker, arguments.timeout);
+  SLUICE_ASSIGN_OR_RETURN(const security::ClientAccess access,
+                          security::ClientAccess::Make("tls-", arguments.tls, arguments.worker));
+  WorkerClient client(arguments.worker, arguments.timeout, access);
   if (arguments.action == "status") return Print(client.GetStatus(), arguments, output);
   if (arguments.action == "pause") return Print(client.Pause(arguments.reason), arguments, output);
   if (arguments.action == "resume") return Print(client.Resume(), arguments, output);
@@ -108,9 +110,14 @@ absl::Status RunWorker(const Arguments& arguments, Output& output) {
   return Print(client.Drain(), arguments, output);
 }
 
+absl::StatusOr<security::ClientAccess> AccessTo(const Arguments& arguments) {
+  return security::ClientAccess::Make("tls-", arguments.tls, arguments.sidecar);
+}
+
 absl::Status RunWatch(const Arguments& arguments, Output& output) {
   const sigset_t signals = BlockEndSignals();
-  Client client(arguments.sidecar, arguments.timeout);
+  SLUICE_ASSIGN_OR_RETURN(const security::ClientAccess access, AccessTo(arguments));
+  Client client(arguments.sidecar, arguments.timeout, access);
   return WatchRun(arguments, signals, &client, &output);
 }
 
@@ -119,7 +126,8 @@ absl::Status RunWatch(const Arguments& arguments, Output& output) {
 absl::Status RunCommand(const Arguments& arguments, Output* output) {
   if (arguments.command == "watch") return RunWatch(arguments, *output);
   if (arguments.command == "worker") return RunWorker(arguments, *output);
-  Client client(arguments.sidecar, arguments.timeout);
+  SLUICE_ASSIGN_OR_RETURN(const security::ClientAccess access, AccessTo(arguments));
+  Client client(arguments.sidecar, arguments.timeout, access);
   if (arguments.command == "runs") return RunRuns(arguments, client, *output);
   if (arguments.command == "get") return RunGet(arguments, client, *output);
   if (arguments.command == "history") return RunHistory(arguments, client, *output);

@@ -26,14 +26,15 @@ constexpr std::chrono::milliseconds kRetryPause{200};
 class IngestClient::Attempt {
  public:
   // Begins with image `next`; `next` is the first that was not answered, and moves on.
-  Attempt(v1::Worker::Stub* stub, const std::vector<ImageFile>& images, size_t* next,
-          Clock::time_point* progress, std::chrono::milliseconds timeout)
+  Attempt(v1::Worker::Stub* stub, const security::ClientAccess& access,
+          const std::vector<ImageFile>& images, size_t* next, Clock::time_point* progress,
+          std::chrono::milliseconds timeout)
       : images_(images),
         next_(next),
         progress_(progress),
         timeout_(timeout),
         to_send_(*next),
-        stream_(stub->IngestImages(&context_)),
+        stream_(Open(stub, access)),
         sender_([this] { SendAll(); }),
         watch_([this] { Watch(); }) {}
 
@@ -57,6 +58,12 @@ class IngestClient::Attempt {
   }
 
  private:
+  std::unique_ptr<grpc::ClientReaderWriter<v1::IngestImagesRequest, v1::IngestImagesResponse>> Open(
+      v1::Worker::Stub* stub, const security::ClientAccess& access) {
+    access.Authorize(&context_);
+    return stub->IngestImages(&context_);
+  }
+
   // The answer to the image whose turn it is.
   bool Next(v1::IngestImagesResponse& response) {
     {
@@ -167,8 +174,12 @@ class IngestClient::Attempt {
   std::thread watch_;
 };
 
-IngestClient::IngestClient(const std::string& address, std::chrono::milliseconds timeout)
-    : address_(address), timeout_(timeout), stub_(v1::Worker::NewStub(OpenChannel(address))) {}
+IngestClient::IngestClient(const std::string& address, std::chrono::milliseconds timeout,
+                           const security::ClientAccess& access)
+    : address_(address),
+      timeout_(timeout),
+      access_(access),
+      stub_(v1::Worker::NewStub(OpenChannel(address, access))) {}
 
 absl::Status IngestClient::Send(const std::vector<ImageFile>& images, const Answered& answered) {
   size_t next = 0;
@@ -176,7 +187,7 @@ absl::Status IngestClient::Send(const std::vector<ImageFile>& images, const Answ
   while (next < images.size()) {
     absl::Status error;
     grpc::Status status =
-        Attempt(stub_.get(), images, &next, &progress, timeout_).Run(answered, error);
+        Attempt(stub_.get(), access_, images, &next, &progress, timeout_).Run(answered, error);
     SLUICE_RETURN_IF_ERROR(error);
     if (next == images.size()) break;
     if (status.ok()) status = {grpc::StatusCode::UNAVAILABLE, "it ended the stream early"};

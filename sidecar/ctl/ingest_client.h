@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "common/security/credentials.h"
 #include "sidecar/ctl/image_files.h"
 #include "sluice/v1/worker.grpc.pb.h"
 
@@ -21,7 +22,8 @@ class IngestClient {
   static constexpr size_t kMostImageBytes = 16 << 20;
 
   // `timeout`: how long may pass without an answer, also while the worker is started again.
-  IngestClient(const std::string& address, std::chrono::milliseconds timeout);
+  IngestClient(const std::string& address, std::chrono::milliseconds timeout,
+               const security::ClientAccess& access = {});
 
   // Sends all of `images`; `answered` hears what became of each, once, in their order, and may end
   // the sending by an error. If the stream breaks, a new one begins with the images that were not
@@ -35,6 +37,7 @@ class IngestClient {
 
   const std::string address_;
   const std::chrono::milliseconds timeout_;
+  const security::ClientAccess access_;
   std::unique_ptr<v1::Worker::Stub> stub_;
 };
 

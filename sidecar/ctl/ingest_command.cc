@@ -65,7 +65,9 @@ absl::Status PrintAnswer(const v1::IngestImagesResponse& answer, bool json, Outp
 absl::Status RunIngest(const Arguments& arguments, Output& output) {
   SLUICE_ASSIGN_OR_RETURN(const std::vector<ImageFile> images,
                           FindImages(arguments.paths, arguments.class_name));
-  IngestClient client(arguments.worker, arguments.timeout);
+  SLUICE_ASSIGN_OR_RETURN(const security::ClientAccess access,
+                          security::ClientAccess::Make("tls-", arguments.tls, arguments.worker));
+  IngestClient client(arguments.worker, arguments.timeout, access);
   ProgressLine progress(images.size());
   Counts counts;
   size_t answered = 0;

@@ -5,8 +5,12 @@
 
 namespace sluice::ctl {
 
-WorkerClient::WorkerClient(const std::string& address, std::chrono::milliseconds timeout)
-    : address_(address), timeout_(timeout), stub_(v1::Worker::NewStub(OpenChannel(address))) {}
+WorkerClient::WorkerClient(const std::string& address, std::chrono::milliseconds timeout,
+                           const security::ClientAccess& access)
+    : address_(address),
+      timeout_(timeout),
+      access_(access),
+      stub_(v1::Worker::NewStub(OpenChannel(address, access))) {}
 
 template <typename Request, typename Response>
 absl::StatusOr<Response> WorkerClient::Call(
@@ -14,6 +18,7 @@ absl::StatusOr<Response> WorkerClient::Call(
     const Request& request) {
   grpc::ClientContext context;
   context.set_deadline(std::chrono::system_clock::now() + timeout_);
+  access_.Authorize(&context);
   Response response;
   SLUICE_RETURN_IF_ERROR(Explain((stub_.get()->*method)(&context, request, &response),
                                  {"worker", address_, "sluice.v1.Worker"}, timeout_));

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "common/security/credentials.h"
 #include "sluice/v1/worker.grpc.pb.h"
 
 namespace sluice::ctl {
@@ -15,7 +16,8 @@ namespace sluice::ctl {
 // are answered when they hold, which takes as long as the step that runs.
 class WorkerClient {
  public:
-  WorkerClient(const std::string& address, std::chrono::milliseconds timeout);
+  WorkerClient(const std::string& address, std::chrono::milliseconds timeout,
+               const security::ClientAccess& access = {});
 
   absl::StatusOr<v1::GetStatusResponse> GetStatus();
   absl::StatusOr<v1::PauseResponse> Pause(const std::string& reason);
@@ -31,6 +33,7 @@ class WorkerClient {
 
   const std::string address_;
   const std::chrono::milliseconds timeout_;
+  const security::ClientAccess access_;
   std::unique_ptr<v1::Worker::Stub> stub_;
 };
 

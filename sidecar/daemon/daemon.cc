@@ -7,32 +7,53 @@
 
 #include "common/host_port.h"
 #include "common/log.h"
+#include "common/security/tls_config.h"
 #include "common/status.h"
 
 namespace sluice::sidecar {
 namespace {
 
 constexpr size_t kQueueCapacity = 8192;
+constexpr int64_t kFurtherCalls = 100;
 // gRPC lets a connection go once its client has agreed, and a client that makes no call may look
 // every five seconds only. By then nothing is left to be said on it.
 constexpr std::chrono::milliseconds kConnectionsPatience{200};
 
+GrpcSettings SettingsOf(const DaemonOptions& options) {
+  const AccessOptions& access = options.access;
+  GrpcSettings settings;
+  settings.reflection = options.reflection;
+  settings.tls = access.tls;
+  settings.tokens = !access.tokens.empty();
+  settings.message_bytes = static_cast<int>(access.message_bytes);
+  settings.handshake = std::chrono::ceil<std::chrono::milliseconds>(
+      std::chrono::duration<double>(access.handshake_seconds));
+  // Beyond this a client waits; what is over a limit of ours is told so before.
+  settings.calls_per_connection =
+      static_cast<int>(access.streams_per_peer + access.watches + kFurtherCalls);
+  return settings;
+}
+
 }  // namespace
 
-Daemon::Daemon(const DaemonOptions& options, Engine engine, Store store)
+Daemon::Daemon(const DaemonOptions& options, Engine engine, Store store,
+               std::unique_ptr<security::Guard> guard)
     : options_(options),
+      guard_(std::move(guard)),
       journal_(options.state),
       queue_(kQueueCapacity),
-      metrics_(&hub_, options.state),
+      metrics_(&hub_, options.state, &guard_->tally()),
       writer_(std::move(engine), std::move(store), &queue_, &hub_),
-      telemetry_(&queue_),
-      runs_(&queue_, &hub_, &journal_) {}
+      telemetry_(&queue_, guard_.get(), options.access.Streams()),
+      runs_(&queue_, &hub_, &journal_, guard_.get(), static_cast<size_t>(options.access.watches)) {}
 
 absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const DaemonOptions& options) {
+  SLUICE_RETURN_IF_ERROR(security::CheckServerTls("tls.", options.access.tls));
   SLUICE_ASSIGN_OR_RETURN(Store store, Store::Open(options.state, options.store));
   SLUICE_ASSIGN_OR_RETURN(StoredState stored, store.Load());
-  std::unique_ptr<Daemon> daemon(
-      new Daemon(options, Engine(options.policy, std::move(stored)), std::move(store)));
+  SLUICE_ASSIGN_OR_RETURN(auto guard, security::Guard::Make(options.access.Guard(options.state)));
+  std::unique_ptr<Daemon> daemon(new Daemon(options, Engine(options.policy, std::move(stored)),
+                                            std::move(store), std::move(guard)));
   daemon->writer_.Start();
   SLUICE_RETURN_IF_ERROR(daemon->StartServers(options));
   return daemon;
@@ -41,9 +62,11 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const DaemonOptions& optio
 absl::Status Daemon::StartServers(const DaemonOptions& options) {
   SLUICE_ASSIGN_OR_RETURN(const HostPort http, ParseHostPort(options.http));
   SLUICE_ASSIGN_OR_RETURN(const HostPort listen, ParseHostPort(options.listen));
-  SLUICE_ASSIGN_OR_RETURN(http_, HttpServer::Start(http, Pages()));
+  SLUICE_ASSIGN_OR_RETURN(
+      http_,
+      HttpServer::Start(http, Pages(), {options.access.http_tls, options.access.http_token_file}));
   SLUICE_ASSIGN_OR_RETURN(grpc_,
-                          GrpcServer::Start(listen, options.reflection, &telemetry_, &runs_));
+                          GrpcServer::Start(listen, SettingsOf(options), &telemetry_, &runs_));
   grpc_->SetServing(true);
   return absl::OkStatus();
 }

@@ -30,7 +30,8 @@ class Daemon {
   std::string PortLine() const;
 
  private:
-  Daemon(const DaemonOptions& options, Engine engine, Store store);
+  Daemon(const DaemonOptions& options, Engine engine, Store store,
+         std::unique_ptr<security::Guard> guard);
   absl::Status StartServers(const DaemonOptions& options);
   HttpPages Pages();
   bool IsAlive() const;
@@ -38,6 +39,8 @@ class Daemon {
   std::string WhyNotReady() const;
 
   const DaemonOptions options_;
+  // Outlives whoever asks it.
+  const std::unique_ptr<security::Guard> guard_;
   JournalReader journal_;
   CommandQueue queue_;
   ViewHub hub_;

@@ -52,6 +52,7 @@ ThresholdPolicy PolicyOf(const std::string& name) {
 absl::Status CheckTogether(const DaemonOptions& options) {
   SLUICE_RETURN_IF_ERROR(Annotate(ParseHostPort(options.listen).status(), "listen"));
   SLUICE_RETURN_IF_ERROR(Annotate(ParseHostPort(options.http).status(), "http"));
+  SLUICE_RETURN_IF_ERROR(CheckAccess(options.access, options.listen));
   const ComposeLimits& limits = options.policy.limits;
   if (limits.guard_low > limits.guard_high) {
     return absl::InvalidArgumentError(absl::StrCat("guard.low is ", limits.guard_low,
@@ -75,6 +76,7 @@ absl::StatusOr<bool> ParseDaemonOptions(const std::vector<std::string>& argument
   set.Choice("log.level", &options.log_level, {"trace", "debug", "info", "warn", "error"},
              "least severe entry that is logged");
   set.Flag("grpc.reflection", &options.reflection, "offer gRPC server reflection");
+  DefineAccessOptions(set, options.access);
   std::string policy = "auto";
   auto window = static_cast<int64_t>(options.policy.window);
   DefinePolicy(set, options.policy, policy, window);

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "sidecar/daemon/access_options.h"
 #include "sidecar/engine/steering.h"
 #include "sidecar/store/store.h"
 
@@ -20,6 +21,7 @@ struct DaemonOptions {
   int64_t stuck_seconds = 10;  // Without a round of the event loop: then it is not alive.
   int64_t stop_seconds = 10;   // Until it ends after SIGTERM, whatever is stuck.
   StoreOptions store;
+  AccessOptions access;
   PolicyOptions policy;
 };
 

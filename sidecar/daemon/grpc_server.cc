@@ -10,11 +10,13 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/log.h"
+#include "common/security/credentials.h"
 
 namespace sluice::sidecar {
 namespace {
 
-constexpr int kMaxMessageBytes = 1 << 20;
+// A connection without a call is let go after this time.
+constexpr int kIdleConnectionMs = 600'000;
 
 // Takes out server reflection, which gRPC's library adds to every server of a program that is
 // linked with it.
@@ -32,7 +34,7 @@ class WithoutReflection final : public grpc::ServerBuilderOption {
 // gRPC's own lines go to our log, where they are details.
 void LogGrpc(gpr_log_func_args* args) { spdlog::debug("grpc: {}", args->message); }
 
-void SetArguments(grpc::ServerBuilder& builder) {
+void SetArguments(const GrpcSettings& settings, grpc::ServerBuilder& builder) {
   // A port that another process listens on is an error, not a share.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 20000);
@@ -41,24 +43,29 @@ void SetArguments(grpc::ServerBuilder& builder) {
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
   // A client's keepalive must be slower than this.
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 5000);
-  builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
+  builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS,
+                             static_cast<int>(settings.handshake.count()));
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, settings.calls_per_connection);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_IDLE_MS, kIdleConnectionMs);
+  builder.SetMaxReceiveMessageSize(settings.message_bytes);
 }
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(const HostPort& address,
-                                                              bool reflection,
+                                                              const GrpcSettings& settings,
                                                               TelemetryService* telemetry,
                                                               RunsService* runs) {
   gpr_set_log_function(LogGrpc);
   grpc::EnableDefaultHealthCheckService(true);
   // Adds nothing where the library has done so itself.
-  if (reflection) grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  if (settings.reflection) grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::ServerBuilder builder;
-  if (!reflection) builder.SetOption(std::make_unique<WithoutReflection>());
-  SetArguments(builder);
+  if (!settings.reflection) builder.SetOption(std::make_unique<WithoutReflection>());
+  SetArguments(settings, builder);
   int port = 0;
-  builder.AddListeningPort(address.ToString(), grpc::InsecureServerCredentials(), &port);
+  builder.AddListeningPort(address.ToString(),
+                           security::MakeServerCredentials(settings.tls, settings.tokens), &port);
   builder.RegisterService(telemetry);
   builder.RegisterService(runs);
   auto result = std::make_unique<GrpcServer>();

@@ -19,7 +19,8 @@ std::vector<prometheus::MetricFamily> MetricsOf(const View& view) {
   AddHealthMetrics(view, families);
   families.Gauge("sluice_build_info", "Always 1; the label names the sidecar's version.");
   families.Add({{"version", SLUICE_VERSION}}, 1.0);
-  families.Counter("sluice_rejected_total", "Messages of workers that were refused, by reason.");
+  families.Counter("sluice_rejected_total",
+                   "Messages, streams and calls that were refused, by reason.");
   for (const auto& [reason, count] : view.rejected) {
     families.Add({{"reason", reason}}, static_cast<double>(count));
   }
@@ -42,7 +43,10 @@ std::vector<prometheus::MetricFamily> MetricsOf(const View& view) {
 }
 
 std::vector<prometheus::MetricFamily> ViewCollectable::Collect() const {
-  std::vector<prometheus::MetricFamily> families = MetricsOf(*hub_->Get());
+  View view = *hub_->Get();
+  // Their names differ from the engine's.
+  if (tally_ != nullptr) view.rejected.merge(tally_->Counts());
+  std::vector<prometheus::MetricFamily> families = MetricsOf(view);
   FamilyBuilder disk;
   AddDiskMetrics(state_, disk);
   for (prometheus::MetricFamily& family : disk.Take()) families.push_back(std::move(family));

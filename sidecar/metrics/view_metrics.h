@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/security/refusal_tally.h"
 #include "sidecar/engine/view_hub.h"
 
 namespace sluice::sidecar {
@@ -18,9 +19,11 @@ std::vector<prometheus::MetricFamily> MetricsOf(const View& view);
 // Renders the newest view of a hub; nothing is counted on the ingest path. Thread-safe.
 class ViewCollectable : public prometheus::Collectable {
  public:
-  // `state`: the folder whose disk is looked at with each scrape; "" for none.
-  explicit ViewCollectable(const ViewHub* hub, std::string state = "")
-      : hub_(hub), state_(std::move(state)) {}
+  // `state`: the folder whose disk is looked at with each scrape; "" for none. `tally` (may be
+  // null): what was refused before it came to the view's engine.
+  explicit ViewCollectable(const ViewHub* hub, std::string state = "",
+                           const security::RefusalTally* tally = nullptr)
+      : hub_(hub), state_(std::move(state)), tally_(tally) {}
   std::vector<prometheus::MetricFamily> Collect() const override;
   // The same in Prometheus's text format.
   std::string Text() const;
@@ -28,6 +31,7 @@ class ViewCollectable : public prometheus::Collectable {
  private:
   const ViewHub* hub_;
   std::string state_;
+  const security::RefusalTally* tally_;
 };
 
 }  // namespace sluice::sidecar

@@ -1,9 +1,11 @@
 #include "sidecar/runs/runs_service.h"
 
+#include <chrono>
 #include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/security/credentials.h"
 #include "common/status.h"
 #include "sidecar/runs/history.h"
 #include "sidecar/runs/journal.h"
@@ -16,10 +18,9 @@ namespace {
 
 constexpr size_t kMaxReason = 256;
 
-// absl's and gRPC's codes are the same numbers.
-grpc::Status ToGrpc(const absl::Status& status) {
-  return grpc::Status(static_cast<grpc::StatusCode>(status.code()), std::string(status.message()));
-}
+using Clock = std::chrono::steady_clock;
+using security::FactsOf;
+using security::ToGrpc;
 
 grpc::Status UnknownRun(const std::string& run) {
   return grpc::Status(grpc::StatusCode::NOT_FOUND, absl::StrCat("run '", run, "' is not known"));
@@ -42,18 +43,42 @@ absl::Status CheckCommand(const std::string& run, const std::string& reason) {
   return CheckLength("reason", reason, kMaxReason);
 }
 
+// Writes the directive that a command led to.
+template <typename Response>
+auto AnswerWith(Response* response) {
+  return [response](const Directive& directive) {
+    DirectiveToProto(directive, response->mutable_directive());
+    return absl::StrCat("directive ", directive.version);
+  };
+}
+
 }  // namespace
+
+grpc::Status RunsService::Admit(const grpc::CallbackServerContext& context,
+                                const security::Rule& rule, const std::string& run) {
+  return ToGrpc(guard_->Admit(FactsOf(context), rule, run, Clock::now()).status());
+}
 
 grpc::ServerUnaryReactor* RunsService::ListRuns(grpc::CallbackServerContext* context,
                                                 const v1::ListRunsRequest*,
                                                 v1::ListRunsResponse* response) {
-  for (const auto& run : hub_->Get()->runs) RunStateToProto(*run, true, response->add_runs());
+  const auto caller = guard_->Admit(FactsOf(*context), security::kListRuns, "", Clock::now());
+  if (!caller.ok()) return Finished(context, ToGrpc(caller.status()));
+  for (const auto& run : hub_->Get()->runs) {
+    const std::string& name = run->record.run;
+    // Whoever may look at one run alone sees no other.
+    if (caller->Has(security::Role::kReader, name) || caller->Has(security::Role::kAdmin, name)) {
+      RunStateToProto(*run, true, response->add_runs());
+    }
+  }
   return Finished(context, grpc::Status::OK);
 }
 
 grpc::ServerUnaryReactor* RunsService::GetRun(grpc::CallbackServerContext* context,
                                               const v1::GetRunRequest* request,
                                               v1::GetRunResponse* response) {
+  const grpc::Status allowed = Admit(*context, security::kGetRun, request->run());
+  if (!allowed.ok()) return Finished(context, allowed);
   const auto run = hub_->Get()->Find(request->run());
   if (run == nullptr) return Finished(context, UnknownRun(request->run()));
   RunStateToProto(*run, false, response->mutable_state());
@@ -63,6 +88,8 @@ grpc::ServerUnaryReactor* RunsService::GetRun(grpc::CallbackServerContext* conte
 grpc::ServerUnaryReactor* RunsService::GetHistory(grpc::CallbackServerContext* context,
                                                   const v1::GetHistoryRequest* request,
                                                   v1::GetHistoryResponse* response) {
+  const grpc::Status allowed = Admit(*context, security::kGetHistory, request->run());
+  if (!allowed.ok()) return Finished(context, allowed);
   const auto run = hub_->Get()->Find(request->run());
   if (run == nullptr) return Finished(context, UnknownRun(request->run()));
   HistoryToProto(*run, *request, response);
@@ -70,8 +97,31 @@ grpc::ServerUnaryReactor* RunsService::GetHistory(grpc::CallbackServerContext* c
 }
 
 grpc::ServerWriteReactor<v1::WatchRunResponse>* RunsService::WatchRun(
-    grpc::CallbackServerContext*, const v1::WatchRunRequest* request) {
-  return watchers_.Start(request->run(), hub_);
+    grpc::CallbackServerContext* context, const v1::WatchRunRequest* request) {
+  const grpc::Status allowed = Admit(*context, security::kWatchRun, request->run());
+  return allowed.ok() ? watchers_.Start(request->run(), hub_) : Watchers::Refuse(allowed);
+}
+
+template <typename Fill, typename Make>
+grpc::ServerUnaryReactor* RunsService::Command(grpc::CallbackServerContext* context,
+                                               const security::Rule& rule, const std::string& run,
+                                               const security::Guard::Arguments& arguments,
+                                               const absl::Status& valid, Fill fill, Make make) {
+  const auto end = guard_->Begin(FactsOf(*context), rule, run, arguments, Clock::now());
+  if (!end.ok()) return Finished(context, ToGrpc(end.status()));
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  const auto finish = [reactor, end = *end](const absl::Status& result, const std::string& detail) {
+    end(result, detail, [reactor](const absl::Status& told) { reactor->Finish(ToGrpc(told)); });
+  };
+  if (!valid.ok()) {
+    finish(AsInvalid(valid), "");
+    return reactor;
+  }
+  const DirectiveDone done = [finish, fill](const absl::StatusOr<Directive>& directive) {
+    finish(directive.status(), directive.ok() ? fill(*directive) : "");
+  };
+  if (!queue_->TryPush(make(done))) finish(absl::ResourceExhaustedError("the queue is full"), "");
+  return reactor;
 }
 
 grpc::ServerUnaryReactor* RunsService::SetThreshold(grpc::CallbackServerContext* context,
@@ -79,38 +129,33 @@ grpc::ServerUnaryReactor* RunsService::SetThreshold(grpc::CallbackServerContext*
                                                     v1::SetThresholdResponse* response) {
   absl::Status valid = CheckCommand(request->run(), request->reason());
   if (valid.ok()) valid = CheckNumber("threshold", request->threshold(), 0.0, 1.0);
-  if (!valid.ok()) return Finished(context, ToGrpc(AsInvalid(valid)));
-  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  const auto done = [reactor, response](const absl::StatusOr<Directive>& directive) {
-    if (directive.ok()) DirectiveToProto(*directive, response->mutable_directive());
-    reactor->Finish(ToGrpc(directive.status()));
-  };
-  if (!queue_->TryPush(SetThresholdCommand{request->run(), request->layer(), request->threshold(),
-                                           request->reason(), done})) {
-    reactor->Finish(grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED, "the queue is full"));
-  }
-  return reactor;
+  return Command(context, security::kSetThreshold, request->run(),
+                 {{"run", request->run()},
+                  {"layer", absl::StrCat(request->layer())},
+                  {"threshold", absl::StrCat(request->threshold())},
+                  {"reason", request->reason()}},
+                 valid, AnswerWith(response), [request](const DirectiveDone& done) {
+                   return SetThresholdCommand{request->run(), request->layer(),
+                                              request->threshold(), request->reason(), done};
+                 });
 }
 
 grpc::ServerUnaryReactor* RunsService::ResetBreaker(grpc::CallbackServerContext* context,
                                                     const v1::ResetBreakerRequest* request,
                                                     v1::ResetBreakerResponse* response) {
-  const absl::Status valid = CheckCommand(request->run(), request->reason());
-  if (!valid.ok()) return Finished(context, ToGrpc(AsInvalid(valid)));
-  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  const auto done = [reactor, response](const absl::StatusOr<Directive>& directive) {
-    if (directive.ok()) DirectiveToProto(*directive, response->mutable_directive());
-    reactor->Finish(ToGrpc(directive.status()));
-  };
-  if (!queue_->TryPush(ResetBreakerCommand{request->run(), request->reason(), done})) {
-    reactor->Finish(grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED, "the queue is full"));
-  }
-  return reactor;
+  return Command(context, security::kResetBreaker, request->run(),
+                 {{"run", request->run()}, {"reason", request->reason()}},
+                 CheckCommand(request->run(), request->reason()), AnswerWith(response),
+                 [request](const DirectiveDone& done) {
+                   return ResetBreakerCommand{request->run(), request->reason(), done};
+                 });
 }
 
 grpc::ServerUnaryReactor* RunsService::GetJournal(grpc::CallbackServerContext* context,
                                                   const v1::GetJournalRequest* request,
                                                   v1::GetJournalResponse* response) {
+  const grpc::Status allowed = Admit(*context, security::kGetJournal, request->run());
+  if (!allowed.ok()) return Finished(context, allowed);
   if (hub_->Get()->Find(request->run()) == nullptr) {
     return Finished(context, UnknownRun(request->run()));
   }
@@ -125,6 +170,8 @@ grpc::ServerUnaryReactor* RunsService::GetJournal(grpc::CallbackServerContext* c
 grpc::ServerUnaryReactor* RunsService::GetStorage(grpc::CallbackServerContext* context,
                                                   const v1::GetStorageRequest*,
                                                   v1::GetStorageResponse* response) {
+  const grpc::Status allowed = Admit(*context, security::kGetStorage, "");
+  if (!allowed.ok()) return Finished(context, allowed);
   const std::shared_ptr<const View> view = hub_->Get();
   response->set_writable(view->storage.writable);
   response->set_error(view->storage.error);
@@ -142,14 +189,11 @@ grpc::ServerUnaryReactor* RunsService::GetStorage(grpc::CallbackServerContext* c
 grpc::ServerUnaryReactor* RunsService::AcknowledgeQuarantine(
     grpc::CallbackServerContext* context, const v1::AcknowledgeQuarantineRequest*,
     v1::AcknowledgeQuarantineResponse*) {
-  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  const auto done = [reactor](const absl::StatusOr<Directive>& answer) {
-    reactor->Finish(ToGrpc(answer.status()));
-  };
-  if (!queue_->TryPush(AcknowledgeQuarantineCommand{done})) {
-    reactor->Finish(grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED, "the queue is full"));
-  }
-  return reactor;
+  // Of all runs.
+  return Command(
+      context, security::kAcknowledgeQuarantine, "*", {}, absl::OkStatus(),
+      [](const Directive&) { return std::string(); },
+      [](const DirectiveDone& done) { return AcknowledgeQuarantineCommand{done}; });
 }
 
 }  // namespace sluice::sidecar

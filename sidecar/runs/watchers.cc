@@ -89,14 +89,31 @@ class Watchers::Reactor final : public grpc::ServerWriteReactor<v1::WatchRunResp
   v1::WatchRunResponse message_ ABSL_GUARDED_BY(mutex_);
 };
 
+grpc::ServerWriteReactor<v1::WatchRunResponse>* Watchers::Refuse(const grpc::Status& why) {
+  class Refused final : public grpc::ServerWriteReactor<v1::WatchRunResponse> {
+   public:
+    explicit Refused(const grpc::Status& status) { Finish(status); }
+    void OnDone() override { delete this; }
+  };
+  return new Refused(why);
+}
+
 grpc::ServerWriteReactor<v1::WatchRunResponse>* Watchers::Start(const std::string& run,
                                                                 ViewHub* hub) {
-  auto* reactor = new Reactor(this, run, hub);
+  Reactor* reactor = nullptr;
   bool stopping = false;
   {
     absl::MutexLock lock(&mutex_);
     stopping = stopping_;
-    reactors_.insert(reactor);
+    if (reactors_.size() < most_) {
+      reactor = new Reactor(this, run, hub);
+      reactors_.insert(reactor);
+    }
+  }
+  if (reactor == nullptr) {
+    tally_->Count(security::Denial::kStreams);
+    return Refuse({grpc::StatusCode::RESOURCE_EXHAUSTED,
+                   absl::StrCat("there are ", most_, " watches already")});
   }
   reactor->Begin(stopping);
   return reactor;

@@ -7,6 +7,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
+#include "common/security/refusal_tally.h"
 #include "sidecar/engine/view_hub.h"
 #include "sluice/v1/runs.pb.h"
 
@@ -16,6 +17,11 @@ namespace sluice::sidecar {
 // directive is made. A slow reader gets the newest state, not every one. Thread-safe.
 class Watchers {
  public:
+  // At most `most` at a time; more end with RESOURCE_EXHAUSTED and are counted.
+  Watchers(size_t most, security::RefusalTally* tally) : most_(most), tally_(tally) {}
+
+  // A watch that ends at once.
+  static grpc::ServerWriteReactor<v1::WatchRunResponse>* Refuse(const grpc::Status& why);
   grpc::ServerWriteReactor<v1::WatchRunResponse>* Start(const std::string& run, ViewHub* hub);
   // Ends all with UNAVAILABLE; further ones end at once.
   void FinishAll();
@@ -23,6 +29,8 @@ class Watchers {
  private:
   class Reactor;
 
+  const size_t most_;
+  security::RefusalTally* const tally_;
   absl::Mutex mutex_;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   std::set<Reactor*> reactors_ ABSL_GUARDED_BY(mutex_);

@@ -9,6 +9,7 @@
 #include "common/status.h"
 #include "worker/checkpoint/checkpoint.h"
 #include "worker/commands/command.h"
+#include "worker/config/access_config.h"
 #include "worker/config/train_config.h"
 #include "worker/dist/process_group.h"
 #include "worker/launch/local_ranks.h"
@@ -97,9 +98,12 @@ absl::Status Train(const std::vector<std::string>& arguments) {
   OptionSet options("sluice-worker train",
                     "Trains a vision transformer with a gated backward pass");
   config::DefineTrainOptions(options, config);
+  config::AccessConfig access;
+  config::DefineAccessOptions(options, access);
   SLUICE_ASSIGN_OR_RETURN(const bool go_on, options.Parse(arguments));
   if (!go_on) return absl::OkStatus();
   SLUICE_RETURN_IF_ERROR(config::ValidateTrainConfig(config));
+  SLUICE_RETURN_IF_ERROR(config::ValidateAccessConfig(access, config.sidecar, config.listen));
   if (config.print_config) {
     std::cout << options.ToToml() << std::endl;
     return absl::OkStatus();
@@ -110,7 +114,7 @@ absl::Status Train(const std::vector<std::string>& arguments) {
       is_rank && rank != nullptr && std::string(rank) != "0" && config.log_level == "info";
   StartLog(is_rank ? absl::StrCat("rank", rank == nullptr ? "?" : rank) : "launcher",
            is_quiet ? "warn" : config.log_level);
-  return is_rank ? train::RankMain(config, options.ToToml()) : Launch(config, arguments);
+  return is_rank ? train::RankMain(config, access, options.ToToml()) : Launch(config, arguments);
 }
 
 }  // namespace sluice::commands

@@ -13,6 +13,7 @@
 #include "common/log_line.h"
 #include "common/status.h"
 #include "worker/checkpoint/checkpoint.h"
+#include "worker/config/access_config.h"
 #include "worker/tensors/safetensors_file.h"
 #include "worker/train/setup.h"
 
@@ -81,6 +82,9 @@ absl::StatusOr<bool> ParseInto(const std::string& program, const std::string& de
                                config::TrainConfig& config) {
   OptionSet options(program, description);
   config::DefineTrainOptions(options, config);
+  // Of training, too, and of no use here.
+  config::AccessConfig access;
+  config::DefineAccessOptions(options, access);
   define(options);
   return options.Parse(arguments);
 }

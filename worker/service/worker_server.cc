@@ -1,6 +1,5 @@
 #include "worker/service/worker_server.h"
 
-#include <arpa/inet.h>
 #include <grpc/support/log.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
@@ -13,6 +12,8 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "common/log.h"
+#include "common/security/credentials.h"
+#include "common/security/loopback.h"
 #include "common/status.h"
 #include "sluice/v1/worker.grpc.pb.h"
 #include "worker/service/ingest_stream.h"
@@ -44,10 +45,9 @@ v1::Phase ToWire(Phase phase) {
 // gRPC's own lines go to our log, where they are details: a port that is taken is said once, by us.
 void LogGrpc(gpr_log_func_args* args) { spdlog::debug("grpc: {}", args->message); }
 
-// absl's and gRPC's codes are the same numbers.
-grpc::Status ToGrpc(const absl::Status& status) {
-  return {static_cast<grpc::StatusCode>(status.code()), std::string(status.message())};
-}
+using Clock = std::chrono::steady_clock;
+using security::FactsOf;
+using security::ToGrpc;
 
 // A call that the board answers, on any thread. Ends once: with that answer, or without it when the
 // client leaves or the server ends; what the board says after that goes nowhere.
@@ -59,13 +59,17 @@ class Call final : public grpc::ServerUnaryReactor {
     call->self_ = call;
     return call;
   }
-  // `fill` writes the response of a success.
+  // `fill` writes the response of a success; `end` audits what came of the call, also if the client
+  // has left.
   template <typename Fill>
-  Answered Then(Fill fill) {
-    return [call = self_, fill](const absl::StatusOr<Answer>& answer) {
-      if (call->ended_.exchange(true)) return;
-      if (answer.ok()) fill(*answer);
-      call->Finish(ToGrpc(answer.status()));
+  Answered Then(Fill fill, const security::Guard::End& end) {
+    return [call = self_, fill, end](const absl::StatusOr<Answer>& answer) {
+      const std::string detail = answer.ok() ? absl::StrCat("step ", answer->step) : "";
+      end(answer.status(), detail, [call, fill, answer](const absl::Status& told) {
+        if (call->ended_.exchange(true)) return;
+        if (told.ok()) fill(*answer);
+        call->Finish(ToGrpc(told));
+      });
     };
   }
   void End(const grpc::Status& status) {
@@ -81,10 +85,16 @@ class Call final : public grpc::ServerUnaryReactor {
   std::shared_ptr<Call> self_;
 };
 
+class RefusedStream final : public IngestReactor {
+ public:
+  explicit RefusedStream(const grpc::Status& why) { Finish(why); }
+  void OnDone() override { delete this; }
+};
+
 class Service final : public v1::Worker::CallbackService {
  public:
-  Service(CommandBoard* board, const IngestPlace& ingest)
-      : board_(board), streams_(ingest.intake, ingest.why) {}
+  Service(CommandBoard* board, const IngestPlace& ingest, security::Guard* guard)
+      : board_(board), streams_(ingest.intake, ingest.why), guard_(guard) {}
 
   IngestStreams& streams() { return streams_; }
 
@@ -92,95 +102,115 @@ class Service final : public v1::Worker::CallbackService {
                                       const v1::GetStatusRequest*,
                                       v1::GetStatusResponse* response) override {
     const RankStatus status = board_->Status();
-    response->set_run(status.run);
-    response->set_rank(status.rank);
-    response->set_world_size(status.world_size);
-    response->set_phase(ToWire(status.phase));
-    response->set_step(status.step);
-    response->set_total_steps(status.total_steps);
-    response->set_directive_version(status.directive_version);
-    response->set_checkpoint(status.checkpoint);
-    streams_.Describe(*response);
     grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-    reactor->Finish(grpc::Status::OK);
+    const absl::Status allowed =
+        guard_->Admit(FactsOf(*context), security::kGetStatus, status.run, Clock::now()).status();
+    if (allowed.ok()) {
+      response->set_run(status.run);
+      response->set_rank(status.rank);
+      response->set_world_size(status.world_size);
+      response->set_phase(ToWire(status.phase));
+      response->set_step(status.step);
+      response->set_total_steps(status.total_steps);
+      response->set_directive_version(status.directive_version);
+      response->set_checkpoint(status.checkpoint);
+      streams_.Describe(*response);
+    }
+    reactor->Finish(ToGrpc(allowed));
     return reactor;
   }
 
   grpc::ServerUnaryReactor* Pause(grpc::CallbackServerContext* context,
                                   const v1::PauseRequest* request,
                                   v1::PauseResponse* response) override {
+    absl::Status valid;
     if (request->reason().size() > kMaxReasonBytes) {
-      const std::shared_ptr<Call> call = Call::Make();
-      call->End({grpc::StatusCode::INVALID_ARGUMENT,
-                 absl::StrCat("reason has ", request->reason().size(), " bytes, expected at most ",
-                              kMaxReasonBytes)});
-      return call.get();
+      valid = absl::InvalidArgumentError(absl::StrCat(
+          "reason has ", request->reason().size(), " bytes, expected at most ", kMaxReasonBytes));
     }
     return Ask(
-        context, "pause", &CommandBoard::Pause,
+        context, security::kPause, &CommandBoard::Pause,
         [response](const Answer& a) { response->set_step(a.step); },
-        absl::StrCat(": '", absl::CEscape(request->reason()), "'"));
+        {{"reason", request->reason()}}, valid);
   }
 
   grpc::ServerUnaryReactor* Resume(grpc::CallbackServerContext* context, const v1::ResumeRequest*,
                                    v1::ResumeResponse* response) override {
-    return Ask(context, "resume", &CommandBoard::Resume,
+    return Ask(context, security::kResume, &CommandBoard::Resume,
                [response](const Answer& a) { response->set_step(a.step); });
   }
 
   grpc::ServerUnaryReactor* SaveCheckpoint(grpc::CallbackServerContext* context,
                                            const v1::SaveCheckpointRequest*,
                                            v1::SaveCheckpointResponse* response) override {
-    return Ask(context, "checkpoint", &CommandBoard::SaveCheckpoint, [response](const Answer& a) {
-      response->set_step(a.step);
-      response->set_name(a.checkpoint);
-    });
+    return Ask(context, security::kSaveCheckpoint, &CommandBoard::SaveCheckpoint,
+               [response](const Answer& a) {
+                 response->set_step(a.step);
+                 response->set_name(a.checkpoint);
+               });
   }
 
   grpc::ServerUnaryReactor* Drain(grpc::CallbackServerContext* context, const v1::DrainRequest*,
                                   v1::DrainResponse* response) override {
-    return Ask(context, "drain", &CommandBoard::Drain,
+    return Ask(context, security::kDrain, &CommandBoard::Drain,
                [response](const Answer& a) { response->set_last_step(a.step); });
   }
 
   IngestReactor* IngestImages(grpc::CallbackServerContext* context) override {
+    const auto end = guard_->Begin(FactsOf(*context), security::kIngestImages, board_->Status().run,
+                                   {}, Clock::now());
+    if (!end.ok()) return new RefusedStream(ToGrpc(end.status()));
+    // What the stream brings is answered image by image; that it came is audited.
+    (*end)(absl::OkStatus(), "a stream of images began", [](const absl::Status&) {});
     spdlog::info("images come from {}", context->peer());
     return streams_.Open();
   }
 
  private:
-  // Puts a request on the board; `fill` writes the response of a success.
+  // Puts a request on the board if its caller may make it; `fill` writes the response of a success.
   template <typename Fill>
-  grpc::ServerUnaryReactor* Ask(grpc::CallbackServerContext* context, const std::string& what,
+  grpc::ServerUnaryReactor* Ask(grpc::CallbackServerContext* context, const security::Rule& rule,
                                 void (CommandBoard::*request)(Answered), Fill fill,
-                                const std::string& detail = "") {
-    spdlog::info("{} asked for by {}{}", what, context->peer(), detail);
+                                const security::Guard::Arguments& arguments = {},
+                                const absl::Status& valid = absl::OkStatus()) {
     const std::shared_ptr<Call> call = Call::Make();
-    (board_->*request)(call->Then(fill));
+    const auto end =
+        guard_->Begin(FactsOf(*context), rule, board_->Status().run, arguments, Clock::now());
+    if (!end.ok()) {
+      call->End(ToGrpc(end.status()));
+      return call.get();
+    }
+    const Answered answered = call->Then(fill, *end);
+    if (!valid.ok()) {
+      answered(valid);
+      return call.get();
+    }
+    std::string detail;
+    for (const auto& [name, value] : arguments) {
+      absl::StrAppend(&detail, ": '", absl::CEscape(value), "'");
+    }
+    spdlog::info("{} asked for by {}{}", std::string(rule.method), context->peer(), detail);
+    (board_->*request)(answered);
     return call.get();
   }
 
   CommandBoard* const board_;
   IngestStreams streams_;
+  security::Guard* const guard_;
 };
 
-bool IsLoopback(const std::string& host) {
-  in_addr v4{};
-  if (::inet_pton(AF_INET, host.c_str(), &v4) == 1) return (ntohl(v4.s_addr) >> 24) == 127;
-  return host == "::1";
-}
-
-absl::StatusOr<HostPort> Place(const std::string& listen, int local_rank) {
+absl::StatusOr<HostPort> Place(const std::string& listen, int local_rank, bool protected_by_tls) {
   HostPort place{"127.0.0.1", kFirstPort};
   if (listen != "auto") {
     SLUICE_ASSIGN_OR_RETURN(place, ParseHostPort(listen));
   }
   // gRPC is given numbers only: a name may lead anywhere.
   if (place.host == "localhost") place.host = "127.0.0.1";
-  if (!IsLoopback(place.host)) {
+  if (!security::IsLoopback(place.host) && !protected_by_tls) {
     return absl::InvalidArgumentError(
         absl::StrCat("worker.listen is '", listen, "', expected an address of this machine's ",
-                     "loopback range: whoever reaches the service may stop the run"));
+                     "loopback range, or worker.tls.cert and .key beside it: whoever reaches the ",
+                     "service may stop the run"));
   }
   if (place.port == 0) return place;
   if (place.port + local_rank > 65535) {
@@ -195,9 +225,12 @@ absl::StatusOr<HostPort> Place(const std::string& listen, int local_rank) {
 }  // namespace
 
 struct WorkerServer::Server {
-  Server(CommandBoard* board, const IngestPlace& ingest)
-      : max_bytes(ingest.intake == nullptr ? kMaxRequestBytes : kMaxIngestBytes) {
-    auto worker = std::make_unique<Service>(board, ingest);
+  Server(CommandBoard* board, const IngestPlace& ingest, std::unique_ptr<security::Guard> its_guard,
+         const security::ServerTls& its_tls)
+      : guard(std::move(its_guard)),
+        credentials(security::MakeServerCredentials(its_tls, guard->has_tokens())),
+        max_bytes(ingest.intake == nullptr ? kMaxRequestBytes : kMaxIngestBytes) {
+    auto worker = std::make_unique<Service>(board, ingest, guard.get());
     streams = &worker->streams();
     service = std::move(worker);
   }
@@ -210,13 +243,16 @@ struct WorkerServer::Server {
     builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 5000);
     builder.SetMaxReceiveMessageSize(max_bytes);
     int port = 0;
-    builder.AddListeningPort(place.ToString(), grpc::InsecureServerCredentials(), &port);
+    builder.AddListeningPort(place.ToString(), credentials, &port);
     builder.RegisterService(service.get());
     server = builder.BuildAndStart();
     return server == nullptr ? 0 : port;
   }
 
+  // Outlives the calls.
+  const std::unique_ptr<security::Guard> guard;
   std::unique_ptr<grpc::Service> service;
+  const std::shared_ptr<grpc::ServerCredentials> credentials;
   IngestStreams* streams = nullptr;  // Of the service.
   int max_bytes;
   std::unique_ptr<grpc::Server> server;
@@ -231,15 +267,17 @@ WorkerServer::~WorkerServer() {
   }
 }
 
-absl::StatusOr<std::unique_ptr<WorkerServer>> WorkerServer::Start(const std::string& listen,
-                                                                  int local_rank,
-                                                                  CommandBoard* board,
-                                                                  const IngestPlace& ingest) {
-  SLUICE_ASSIGN_OR_RETURN(HostPort place, Place(listen, local_rank));
+absl::StatusOr<std::unique_ptr<WorkerServer>> WorkerServer::Start(
+    const std::string& listen, int local_rank, CommandBoard* board, const IngestPlace& ingest,
+    const security::ServerAccess& access) {
+  SLUICE_ASSIGN_OR_RETURN(HostPort place, Place(listen, local_rank, access.tls.on()));
+  SLUICE_RETURN_IF_ERROR(security::CheckServerTls("worker.tls.", access.tls));
+  auto guard = security::Guard::Make(access.guard);
+  SLUICE_RETURN_IF_ERROR(Annotate(guard.status(), "worker"));
   gpr_set_log_function(LogGrpc);
   grpc::EnableDefaultHealthCheckService(true);
   std::unique_ptr<WorkerServer> result(new WorkerServer);
-  result->server_ = std::make_unique<Server>(board, ingest);
+  result->server_ = std::make_unique<Server>(board, ingest, *std::move(guard), access.tls);
   int port = result->server_->Listen(place);
   if (port == 0 && listen == "auto") {
     place.port = 0;

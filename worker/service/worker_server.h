@@ -5,6 +5,7 @@
 
 #include "absl/status/statusor.h"
 #include "common/host_port.h"
+#include "common/security/server_access.h"
 #include "worker/ingest/intake.h"
 #include "worker/service/command_board.h"
 
@@ -25,11 +26,11 @@ class WorkerServer {
  public:
   // Listens as `listen` says: `auto` is 127.0.0.1:kFirstPort + local_rank, or a free port if that
   // is taken; HOST:PORT is PORT + local_rank, and port 0 a free one. The board outlives the server.
-  // INVALID_ARGUMENT for an address outside of the loopback range: the service has no
-  // authentication. UNAVAILABLE if the port is taken.
-  static absl::StatusOr<std::unique_ptr<WorkerServer>> Start(const std::string& listen,
-                                                             int local_rank, CommandBoard* board,
-                                                             const IngestPlace& ingest = {});
+  // INVALID_ARGUMENT for an address outside of the loopback range without TLS: whoever reaches the
+  // service may stop the run. UNAVAILABLE if the port is taken.
+  static absl::StatusOr<std::unique_ptr<WorkerServer>> Start(
+      const std::string& listen, int local_rank, CommandBoard* board,
+      const IngestPlace& ingest = {}, const security::ServerAccess& access = {});
   // Ends streams of images. Gives calls that the board has not answered two seconds for it, then
   // cancels them.
   ~WorkerServer();

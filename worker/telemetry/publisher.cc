@@ -11,6 +11,7 @@
 #include "common/host_port.h"
 #include "common/status.h"
 #include "worker/telemetry/session.h"
+#include "worker/telemetry/sidecar_access.h"
 #include "worker/telemetry/snapshot_ring.h"
 
 namespace sluice::telemetry {
@@ -91,6 +92,8 @@ class Publisher::Impl {
   absl::Status Start() {
     SLUICE_RETURN_IF_ERROR(Validate(config_));
     if (thread_.joinable()) return absl::FailedPreconditionError("the publisher runs already");
+    SLUICE_ASSIGN_OR_RETURN(
+        access_, security::ClientAccess::Make("telemetry.tls.", SidecarAccess(), config_.address));
     thread_ = std::thread([this] { Run(); });
     return absl::OkStatus();
   }
@@ -154,7 +157,7 @@ class Publisher::Impl {
 
   // The publisher's thread.
   void Run() {
-    Session session(config_, &inbox_, wakeup_);
+    Session session(config_, &inbox_, wakeup_, access_);
     while (!Stopping()) {
       Transfer(session);
       session.Step(Clock::now());
@@ -221,6 +224,7 @@ class Publisher::Impl {
   }
 
   const PublisherConfig config_;
+  security::ClientAccess access_;
   SnapshotRing ring_;
   DirectiveInbox inbox_;
   const std::shared_ptr<Wakeup> wakeup_ = std::make_shared<Wakeup>();

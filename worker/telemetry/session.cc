@@ -9,11 +9,12 @@
 namespace sluice::telemetry {
 
 Session::Session(const PublisherConfig& config, DirectiveInbox* inbox,
-                 std::shared_ptr<Wakeup> wakeup)
+                 std::shared_ptr<Wakeup> wakeup, const security::ClientAccess& access)
     : config_(config),
       stall_(config.stall_seconds),
       inbox_(inbox),
       wakeup_(std::move(wakeup)),
+      access_(access),
       queue_({.snapshots = config.max_snapshots,
               .events = config.max_events,
               .in_flight = config.max_in_flight}),
@@ -50,8 +51,23 @@ v1::WorkerMessage Session::NewMessage(uint64_t seq) const {
   return message;
 }
 
+void Session::SweepClosing() {
+  std::erase_if(closing_, [this](const auto& stream) {
+    if (!stream->done()) return false;
+    const grpc::Status why = stream->status();
+    const bool is_news = why.error_code() != grpc::StatusCode::OK &&
+                         why.error_code() != grpc::StatusCode::CANCELLED &&
+                         logged_ends_.insert(why.error_code()).second;
+    if (is_news) {
+      spdlog::warn("the stream to the sidecar at {} ended: {}", config_.address,
+                   why.error_message());
+    }
+    return true;
+  });
+}
+
 void Session::Step(Time now) {
-  std::erase_if(closing_, [](const auto& stream) { return stream->done(); });
+  SweepClosing();
   if (stream_ != nullptr) {
     // The stream breaks after its last message was read, so that none is overlooked.
     const bool broken = stream_->broken();
@@ -75,7 +91,7 @@ void Session::Connect(Time now) {
   lease_epoch_ = 0;
   live_ = false;
   progress_at_ = now;
-  stream_ = Stream::Open(config_.address, wakeup_);
+  stream_ = Stream::Open(config_.address, wakeup_, access_);
   v1::WorkerMessage message = NewMessage(0);
   *message.mutable_hello() = MakeHello(config_, InForce());
   stream_->Write(std::move(message));
@@ -178,7 +194,7 @@ void Session::Cancel(Time now) {
 }
 
 bool Session::Settled() {
-  std::erase_if(closing_, [](const auto& stream) { return stream->done(); });
+  SweepClosing();
   return closing_.empty() && stream_ == nullptr;
 }
 

@@ -25,7 +25,8 @@ class Session {
   using Time = std::chrono::steady_clock::time_point;
 
   // `inbox` must outlive the session.
-  Session(const PublisherConfig& config, DirectiveInbox* inbox, std::shared_ptr<Wakeup> wakeup);
+  Session(const PublisherConfig& config, DirectiveInbox* inbox, std::shared_ptr<Wakeup> wakeup,
+          const security::ClientAccess& access = {});
 
   void Offer(const GateSnapshot& snapshot) { queue_.Add(snapshot, window_steps_); }
   void Offer(Event event);
@@ -53,6 +54,8 @@ class Session {
   void ReadAll(Time now);
   void Connect(Time now);
   void Disconnect(Time now);
+  // Forgets streams that gRPC is done with, and says why they ended.
+  void SweepClosing();
   void Watch(Time now);
   void WriteNext(Time now);
   void Receive(const v1::SidecarMessage& message, Time now);
@@ -67,6 +70,7 @@ class Session {
   const std::chrono::duration<double> stall_;
   DirectiveInbox* const inbox_;
   const std::shared_ptr<Wakeup> wakeup_;
+  const security::ClientAccess access_;
   UnackedQueue queue_;
   Backoff backoff_;
   std::optional<Directive> in_force_;
@@ -82,6 +86,7 @@ class Session {
   Time next_attempt_{};
 
   std::set<v1::RefusalReason> logged_refusals_;
+  std::set<grpc::StatusCode> logged_ends_;
   uint64_t events_dropped_ = 0;
   uint64_t refused_ = 0;
   uint64_t directives_refused_ = 0;

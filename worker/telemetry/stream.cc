@@ -12,7 +12,8 @@ constexpr int kKeepaliveMs = 60'000;
 constexpr int kKeepaliveTimeoutMs = 20'000;
 constexpr int kMaxMessageBytes = 1 << 20;
 
-std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address) {
+std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address,
+                                           const security::ClientAccess& access) {
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
@@ -20,7 +21,7 @@ std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address) {
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   arguments.SetInt(GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, kMaxMessageBytes);
-  return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
+  return access.OpenChannel(address, arguments);
 }
 
 // Keeps the first channel of the process for good. gRPC 1.51 stops its callback threads with the
@@ -32,17 +33,19 @@ void KeepCallbackThreads(const std::shared_ptr<grpc::Channel>& channel) {
 
 }  // namespace
 
-std::shared_ptr<Stream> Stream::Open(const std::string& address, std::shared_ptr<Wakeup> wakeup) {
+std::shared_ptr<Stream> Stream::Open(const std::string& address, std::shared_ptr<Wakeup> wakeup,
+                                     const security::ClientAccess& access) {
   std::shared_ptr<Stream> stream(new Stream(std::move(wakeup)));
   stream->self_ = stream;
-  stream->Begin(address);
+  stream->Begin(address, access);
   return stream;
 }
 
-void Stream::Begin(const std::string& address) {
-  const std::shared_ptr<grpc::Channel> channel = MakeChannel(address);
+void Stream::Begin(const std::string& address, const security::ClientAccess& access) {
+  const std::shared_ptr<grpc::Channel> channel = MakeChannel(address, access);
   KeepCallbackThreads(channel);
   stub_ = v1::Telemetry::NewStub(channel);
+  access.Authorize(&context_);
   stub_->async()->Stream(&context_, this);
   // The owner starts operations from outside of reactions: the hold keeps gRPC from being done
   // before Close().

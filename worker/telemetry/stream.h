@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "common/security/credentials.h"
 #include "sluice/v1/telemetry.grpc.pb.h"
 #include "worker/telemetry/wakeup.h"
 
@@ -19,7 +20,8 @@ class Stream : private grpc::ClientBidiReactor<v1::WorkerMessage, v1::SidecarMes
  public:
   // Starts connecting to "HOST:PORT"; never waits. The stream keeps itself alive until gRPC is done
   // with it.
-  static std::shared_ptr<Stream> Open(const std::string& address, std::shared_ptr<Wakeup> wakeup);
+  static std::shared_ptr<Stream> Open(const std::string& address, std::shared_ptr<Wakeup> wakeup,
+                                      const security::ClientAccess& access = {});
 
   // True if a message may be written now.
   bool CanWrite() const;
@@ -42,7 +44,7 @@ class Stream : private grpc::ClientBidiReactor<v1::WorkerMessage, v1::SidecarMes
 
  private:
   explicit Stream(std::shared_ptr<Wakeup> wakeup) : wakeup_(std::move(wakeup)) {}
-  void Begin(const std::string& address);
+  void Begin(const std::string& address, const security::ClientAccess& access);
 
   void OnReadDone(bool ok) override;
   void OnWriteDone(bool ok) override;

@@ -14,6 +14,7 @@
 #include "worker/launch/rank_environment.h"
 #include "worker/launch/sidecar_process.h"
 #include "worker/service/worker_server.h"
+#include "worker/telemetry/sidecar_access.h"
 #include "worker/train/determinism.h"
 #include "worker/train/go_on.h"
 #include "worker/train/join.h"
@@ -32,9 +33,9 @@ std::string RandomName() {
 // Everything that a rank holds for the length of a run, in the order in which it is built.
 class Rank {
  public:
-  Rank(const config::TrainConfig& config, std::string config_toml,
-       const launch::RankEnvironment& env)
-      : config_(config), config_toml_(std::move(config_toml)), env_(env) {}
+  Rank(const config::TrainConfig& config, const config::AccessConfig& access,
+       std::string config_toml, const launch::RankEnvironment& env)
+      : config_(config), access_(access), config_toml_(std::move(config_toml)), env_(env) {}
   Rank(const Rank&) = delete;
   Rank& operator=(const Rank&) = delete;
   // Whoever waits for an answer gets one, however the run ends.
@@ -78,17 +79,18 @@ class Rank {
   }
 
   absl::Status StartService() {
-    service::RankStatus status;
-    status.run = config_.run;
-    status.rank = static_cast<uint32_t>(group_->rank());
-    status.world_size = static_cast<uint32_t>(group_->size());
-    status.total_steps = static_cast<uint64_t>(config_.train.steps);
-    board_ = std::make_unique<service::CommandBoard>(status, config_.paused);
+    board_ = std::make_unique<service::CommandBoard>(
+        service::RankStatus{config_.run, static_cast<uint32_t>(group_->rank()),
+                            static_cast<uint32_t>(group_->size()), service::Phase::kStarting, 0,
+                            static_cast<uint64_t>(config_.train.steps)},
+        config_.paused);
     if (config_.listen == "off") return absl::OkStatus();
     service::IngestPlace ingest;
     if (ingestion_ != nullptr) ingest = {ingestion_->intake(), ingestion_->why_no_intake()};
-    SLUICE_ASSIGN_OR_RETURN(server_, service::WorkerServer::Start(config_.listen, env_.local_rank,
-                                                                  board_.get(), ingest));
+    SLUICE_ASSIGN_OR_RETURN(
+        server_,
+        service::WorkerServer::Start(config_.listen, env_.local_rank, board_.get(), ingest,
+                                     ServiceAccess(access_, config_.run_folder, group_->rank())));
     const std::string address = server_->address().ToString();
     LogInfo(absl::StrCat("worker service at ", address));
     return WriteFileAtomically(ServiceFile(), address + "\n");
@@ -102,11 +104,10 @@ class Rank {
     if (config_.listen != "off") std::filesystem::remove(ServiceFile(), error);
   }
 
-  std::string ServiceFile() const {
-    return (std::filesystem::path(config_.run_folder) /
-            absl::StrCat("service.rank", group_->rank()))
-        .string();
+  std::string InFolder(const std::string& name) const {
+    return (std::filesystem::path(config_.run_folder) / name).string();
   }
+  std::string ServiceFile() const { return InFolder(absl::StrCat("service.rank", group_->rank())); }
 
   // The sidecar's address on every rank; rank 0 starts one if it is asked to.
   absl::StatusOr<std::string> SidecarAddress() {
@@ -115,7 +116,7 @@ class Rank {
     std::string address;
     if (group_->rank() == 0) {
       launch::SidecarOptions options;
-      options.state = (std::filesystem::path(config_.run_folder) / "sidecar").string();
+      options.state = InFolder("sidecar");
       SLUICE_ASSIGN_OR_RETURN(launch::SidecarProcess sidecar,
                               launch::SidecarProcess::Start(options));
       LogInfo(absl::StrCat("sidecar: metrics at http://", sidecar.http().ToString(), "/metrics"));
@@ -126,6 +127,7 @@ class Rank {
   }
 
   absl::Status StartTelemetry() {
+    telemetry::SetSidecarAccess(access_.sidecar);
     telemetry::PublisherConfig publisher;
     SLUICE_ASSIGN_OR_RETURN(publisher.address, SidecarAddress());
     SLUICE_ASSIGN_OR_RETURN(publisher.instance, ShareText(*group_, RandomName()));
@@ -149,9 +151,6 @@ class Rank {
   }
 
   absl::StatusOr<dist::DirectiveAgreement> MakeAgreement() {
-    const auto in_folder = [this](const std::string& name) {
-      return (std::filesystem::path(config_.run_folder) / name).string();
-    };
     dist::AgreementOptions options;
     if (config_.gate.decides()) {
       options.layers.assign(config_.gate.layers.begin(), config_.gate.layers.end());
@@ -159,8 +158,8 @@ class Rank {
     options.generation = state_.generation;
     options.in_force = state_.in_force;
     options.agreed_next = state_.agreed_next;
-    options.decision_log = in_folder("decisions.jsonl");
-    options.applied_log = in_folder(absl::StrCat("applied.rank", group_->rank(), ".jsonl"));
+    options.decision_log = InFolder("decisions.jsonl");
+    options.applied_log = InFolder(absl::StrCat("applied.rank", group_->rank(), ".jsonl"));
     options.take_live = [this] { return publisher_->TakeDirective(); };
     const bool has_log = std::filesystem::exists(options.decision_log);
     if (!config_.directives.empty() || (config_.resume && has_log)) {
@@ -225,6 +224,7 @@ class Rank {
   }
 
   config::TrainConfig config_;
+  config::AccessConfig access_;
   std::string config_toml_;
   launch::RankEnvironment env_;
   torch::Device device_ = torch::kCPU;
@@ -241,7 +241,8 @@ class Rank {
 
 }  // namespace
 
-absl::Status RankMain(const config::TrainConfig& config, const std::string& config_toml) {
+absl::Status RankMain(const config::TrainConfig& config, const config::AccessConfig& access,
+                      const std::string& config_toml) {
   SLUICE_ASSIGN_OR_RETURN(const launch::RankEnvironment env, launch::ReadRankEnvironment());
   SetUpLibTorch(config, env);
   std::signal(SIGTERM, [](int) { RequestStop(); });
@@ -254,7 +255,7 @@ absl::Status RankMain(const config::TrainConfig& config, const std::string& conf
   ::pthread_sigmask(SIG_UNBLOCK, &handled, nullptr);
   absl::Status status;
   const absl::Status guarded =
-      dist::Guard("rank", [&] { status = Rank(config, config_toml, env).Main(); });
+      dist::Guard("rank", [&] { status = Rank(config, access, config_toml, env).Main(); });
   if (!guarded.ok()) status = guarded;
   return Annotate(status, absl::StrCat("rank ", env.rank));
 }

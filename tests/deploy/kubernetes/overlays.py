@@ -6,7 +6,7 @@ import yaml
 
 TOP = pathlib.Path(__file__).resolve().parents[3]
 KUBERNETES = TOP / "deploy" / "kubernetes"
-NAMES = ("cpu", "gpu", "relay")
+NAMES = ("cpu", "gpu", "relay", "tls")
 
 
 def build(folder):

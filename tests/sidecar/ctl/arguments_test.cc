@@ -20,6 +20,9 @@ class CtlArguments : public ::testing::Test {
   static void Clear() {
     ::unsetenv("SLUICE_SIDECAR");
     ::unsetenv("SLUICE_TIMEOUT");
+    for (const char* name : {"CA", "CERT", "KEY", "NAME", "TOKEN_FILE"}) {
+      ::unsetenv(("SLUICE_CLIENT_" + std::string(name)).c_str());
+    }
   }
   absl::Status Parse(const std::vector<std::string>& arguments) {
     read_ = {};
@@ -200,6 +203,18 @@ TEST_F(CtlArguments, HelpAndVersionArePrinted) {
   EXPECT_THAT(printed({"history", "--help"}), HasSubstr("--first_step"));
   const std::string of_worker = printed({"worker", "--help"});
   for (const std::string& action : WorkerActions()) EXPECT_THAT(of_worker, HasSubstr(action));
+}
+
+TEST_F(CtlArguments, HowTheOtherSideIsReached) {
+  ASSERT_TRUE(Parse({"runs"}).ok());
+  EXPECT_FALSE(read_.tls.given());
+  ::setenv("SLUICE_CLIENT_CA", "env-ca", 1);
+  ::setenv("SLUICE_CLIENT_TOKEN_FILE", "env-token", 1);
+  ASSERT_TRUE(Parse({"worker", "status", "127.0.0.1:1", "--tls-cert", "c", "--tls-key", "k",
+                     "--tls-name", "n", "--token-file", "t"})
+                  .ok());
+  EXPECT_EQ(read_.tls.ca, "env-ca");
+  EXPECT_EQ(read_.tls.cert + read_.tls.key + read_.tls.name + read_.tls.token_file, "cknt");
 }
 
 }  // namespace

@@ -13,7 +13,7 @@ using std::chrono::seconds;
 
 class Grpc : public ::testing::Test {
  protected:
-  Grpc() : server_(*GrpcServer::Start({"127.0.0.1", 0}, false, &telemetry_, &runs_)) {}
+  Grpc() : server_(*GrpcServer::Start({"127.0.0.1", 0}, {}, &telemetry_, &runs_)) {}
   ~Grpc() override { server_->Shutdown(std::chrono::steady_clock::now() + seconds(5)); }
 
   // What the health service says of `service`: 1 serving, 2 not serving, 0 no answer. Its messages
@@ -33,11 +33,12 @@ class Grpc : public ::testing::Test {
     return status.ok() ? response.durable_seq() : 0;
   }
 
+  std::unique_ptr<security::Guard> guard_ = *security::Guard::Make({});
   CommandQueue queue_{4};
   ViewHub hub_;
-  TelemetryService telemetry_{&queue_};
+  TelemetryService telemetry_{&queue_, guard_.get()};
   JournalReader journal_{"no-state"};
-  RunsService runs_{&queue_, &hub_, &journal_};
+  RunsService runs_{&queue_, &hub_, &journal_, guard_.get()};
   std::unique_ptr<GrpcServer> server_;
 };
 
@@ -53,7 +54,7 @@ TEST_F(Grpc, HealthFollowsServing) {
 
 TEST_F(Grpc, APortThatIsTakenIsAnErrorThatNamesIt) {
   EXPECT_NE(server_->address().port, 0);
-  const auto second = GrpcServer::Start(server_->address(), false, &telemetry_, &runs_);
+  const auto second = GrpcServer::Start(server_->address(), {}, &telemetry_, &runs_);
   ASSERT_FALSE(second.ok());
   EXPECT_THAT(std::string(second.status().message()),
               ::testing::HasSubstr("cannot listen on " + server_->address().ToString()));

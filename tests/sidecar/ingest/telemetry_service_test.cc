@@ -43,8 +43,9 @@ class Telemetry : public ::testing::Test {
     return command == nullptr ? T{} : *command;
   }
 
+  std::unique_ptr<security::Guard> guard_ = *security::Guard::Make({});
   CommandQueue queue_{1};
-  TelemetryService service_{&queue_};
+  TelemetryService service_{&queue_, guard_.get()};
   std::unique_ptr<grpc::Server> server_;
   std::unique_ptr<v1::Telemetry::Stub> stub_;
   grpc::ClientContext context_;

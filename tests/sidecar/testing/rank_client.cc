@@ -8,13 +8,14 @@
 namespace sluice::sidecar::testing {
 
 RankClient::RankClient(const std::string& address, const std::string& run, uint32_t rank,
-                       uint32_t generation) {
+                       uint32_t generation, const security::ClientAccess& access) {
   identity_.set_run(run);
   identity_.set_rank(rank);
   identity_.set_generation(generation);
   identity_.set_incarnation(1 + generation);
   context_.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(20));
-  stub_ = v1::Telemetry::NewStub(grpc::CreateChannel(address, grpc::InsecureChannelCredentials()));
+  access.Authorize(&context_);
+  stub_ = v1::Telemetry::NewStub(access.OpenChannel(address, {}));
   stream_ = stub_->Stream(&context_);
 }
 

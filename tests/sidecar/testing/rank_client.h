@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "common/security/credentials.h"
 #include "sluice/v1/telemetry.grpc.pb.h"
 
 namespace sluice::sidecar::testing {
@@ -15,7 +16,7 @@ namespace sluice::sidecar::testing {
 class RankClient {
  public:
   RankClient(const std::string& address, const std::string& run, uint32_t rank = 0,
-             uint32_t generation = 0);
+             uint32_t generation = 0, const security::ClientAccess& access = {});
 
   // Sends Hello and reads the answer, whatever it is.
   v1::SidecarMessage Greet(const std::string& instance, uint32_t world_size = 1,

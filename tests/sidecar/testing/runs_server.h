@@ -31,10 +31,11 @@ class RunsServer {
     return context;
   }
 
+  std::unique_ptr<security::Guard> guard_ = *security::Guard::Make({});
   CommandQueue queue_{4};
   ViewHub hub_;
   JournalReader journal_{"no-state"};
-  RunsService service_{&queue_, &hub_, &journal_};
+  RunsService service_{&queue_, &hub_, &journal_, guard_.get()};
   std::unique_ptr<grpc::Server> server_;
   std::unique_ptr<v1::Runs::Stub> stub_;
 };

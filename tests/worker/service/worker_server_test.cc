@@ -209,7 +209,7 @@ TEST_F(WorkerService, AReasonIsALineOfTheLog) {
   request.set_reason("loss\n\x1b[2Jdrain asked for");
   EXPECT_TRUE(Call(&v1::Worker::Stub::Pause, request).status.ok());
   EXPECT_THAT(log.text(), HasSubstr(": 'loss\\n\\033[2Jdrain asked for'\n"));
-  EXPECT_THAT(log.text(), HasSubstr("pause asked for by ipv4:127.0.0.1:"));
+  EXPECT_THAT(log.text(), HasSubstr("Worker/Pause asked for by ipv4:127.0.0.1:"));
 }
 
 TEST_F(WorkerService, ARequestIsLimited) {
