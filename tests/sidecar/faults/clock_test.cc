@@ -50,6 +50,7 @@ class MovedClock : public Faults {
 };
 
 TEST_F(MovedClock, ByAnHourAndByAYear) {
+  SLUICE_NEEDS_PRELOAD();
   FakedClock clock(folder_.Path("clock"));
   if (!clock.exists()) SLUICE_PEER_IS_MISSING("libfaketime is not installed (package faketime)");
   Launch launch;

@@ -45,6 +45,7 @@ TEST_F(Defects, TakingAStaleEpochIsSeen) {
 }
 
 TEST_F(Defects, ALeaseByTheWallClockIsSeen) {
+  SLUICE_NEEDS_PRELOAD();
   FakedClock clock(folder_.Path("clock"));
   if (!clock.exists()) SLUICE_PEER_IS_MISSING("libfaketime is not installed (package faketime)");
   Launch launch = Faulty(clock.Environment());

@@ -44,6 +44,7 @@ class Disk : public Faults {
 };
 
 TEST_F(Disk, FullOrFailingStopsAcknowledgementsAndNotTheDaemon) {
+  SLUICE_NEEDS_PRELOAD();
   const int times = CountOf("SLUICE_DISK_FAULTS", 10);
   StartSidecar(OnAFaultyDisk());
   StartRanks(std::chrono::seconds(10));
@@ -61,6 +62,7 @@ TEST_F(Disk, FullOrFailingStopsAcknowledgementsAndNotTheDaemon) {
 // that succeeds next proves nothing. All of the log must have been written into the file and synced
 // there.
 TEST_F(Disk, AFailedSyncIsNotTriedAgainAsIfItHadWorked) {
+  SLUICE_NEEDS_PRELOAD();
   StartSidecar(OnAFaultyDisk());
   StartRanks(std::chrono::seconds(10));
   FailAgainAndAgain(".sync", 3);

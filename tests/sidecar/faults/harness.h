@@ -25,6 +25,13 @@ inline int CountOf(const char* variable, int count) {
   return text == nullptr ? count : std::atoi(text);
 }
 
+// Under the address sanitizer a program starts only if the sanitizer's own library is the first.
+#ifdef __SANITIZE_ADDRESS__
+#define SLUICE_NEEDS_PRELOAD() GTEST_SKIP() << "the address sanitizer allows no preloaded library"
+#else
+#define SLUICE_NEEDS_PRELOAD() static_cast<void>(0)
+#endif
+
 // A sidecar that is started again and again on one state, and ranks that find it wherever it is.
 class Faults : public ::testing::Test {
  protected:
