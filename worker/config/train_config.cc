@@ -93,6 +93,11 @@ void DefineRun(OptionSet& o, TrainConfig& c) {
            "Silence after which the stream is renewed");
   o.Number("telemetry.poll_seconds", &c.poll_seconds, 0.01, 60,
            "How often what the steps left behind is sent; rarer costs less");
+  o.Integer("telemetry.map_every", &c.map_every, 0, 1'000'000'000,
+            "Steps between maps of open patches, which show small pictures of training images to "
+            "whoever may see the status page; one more at the last step; 0: none");
+  o.Integer("telemetry.map_images", &c.map_images, 1, 8,
+            "Images of a map: the first ones of rank 0's batch");
   o.Text(
       "worker.listen", &c.listen,
       "Service of each rank: auto (127.0.0.1:50560 + local rank or a free port), off, HOST:PORT");

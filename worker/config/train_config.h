@@ -102,6 +102,8 @@ struct TrainConfig {
   std::string sidecar = "spawn";
   double stall_seconds = 10.0;
   double poll_seconds = 0.5;
+  int64_t map_every = 100;
+  int64_t map_images = 4;
   std::string directives;
   std::string listen = "auto";
   bool paused = false;

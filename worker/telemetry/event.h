@@ -70,12 +70,33 @@ struct GroupActivity {
   std::vector<GroupCount> groups{};
 };
 
+// What one gate decided about one image: a value per patch, row by row.
+struct TokenMapLayer {
+  uint32_t layer = 0;
+  std::vector<uint8_t> open{};
+  std::vector<float> scores{};  // In [0, 1]; 0 where an earlier gate had closed the patch.
+};
+
+struct TokenMapImage {
+  uint64_t image_id = 0;
+  std::string label{};
+  std::string thumbnail{};  // Bytes of a PNG file.
+  std::vector<TokenMapLayer> layers{};
+};
+
+struct TokenMap {
+  uint64_t step = 0;
+  uint32_t rows = 0;
+  uint32_t columns = 0;
+  std::vector<TokenMapImage> images{};
+};
+
 struct RunEnded {
   uint64_t step = 0;
   std::string error{};
 };
 
 using Event = std::variant<CheckpointSaved, ProbeResult, BreakerActionDone, DirectiveApplied,
-                           DirectiveRefused, GroupActivity, RunEnded>;
+                           DirectiveRefused, GroupActivity, TokenMap, RunEnded>;
 
 }  // namespace sluice::telemetry

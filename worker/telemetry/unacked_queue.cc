@@ -11,7 +11,18 @@ void UnackedQueue::Add(const GateSnapshot& snapshot, uint64_t window_steps) {
   if (++waiting_snapshots_ > limits_.snapshots) MergeOne(window_steps);
 }
 
+void UnackedQueue::DropWaitingMap() {
+  const auto old = std::find_if(waiting_.begin(), waiting_.end(), [](const Outgoing& message) {
+    const auto* event = std::get_if<Event>(&message.body);
+    return event != nullptr && std::holds_alternative<TokenMap>(*event);
+  });
+  if (old == waiting_.end()) return;
+  waiting_.erase(old);
+  --waiting_events_;
+}
+
 bool UnackedQueue::Add(Event event) {
+  if (std::holds_alternative<TokenMap>(event)) DropWaitingMap();
   if (waiting_events_ >= limits_.events && !std::holds_alternative<RunEnded>(event)) return false;
   waiting_.push_back({.seq = 0, .body = std::move(event)});
   ++waiting_events_;

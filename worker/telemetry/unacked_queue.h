@@ -33,7 +33,8 @@ class UnackedQueue {
   // that is not at the end of a policy window goes first, then the oldest; the newest stays.
   void Add(const GateSnapshot& snapshot, uint64_t window_steps);
 
-  // False if there is no room; RunEnded always has room.
+  // False if there is no room; RunEnded always has room. A TokenMap takes the place of one that
+  // still waits: the newest is what people look at.
   bool Add(Event event);
 
   // Next message to write, or null if there is none or too many are in flight. It counts as sent.
@@ -61,6 +62,7 @@ class UnackedQueue {
 
  private:
   void MergeOne(uint64_t window_steps);
+  void DropWaitingMap();
   void Forget(std::list<Outgoing>::iterator message);
 
   const QueueLimits limits_;

@@ -1,5 +1,9 @@
 #include "worker/telemetry/wire.h"
 
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
 namespace sluice::telemetry {
 namespace {
 
@@ -65,6 +69,50 @@ void Fill(const GroupActivity& from, v1::WorkerMessage& message) {
     v1::GroupCount& entry = *to.add_groups();
     entry.set_group(count.group);
     entry.set_active_steps(count.active_steps);
+  }
+}
+
+std::string ToBits(const std::vector<uint8_t>& flags) {
+  std::string bits((flags.size() + 7) / 8, '\0');
+  for (size_t i = 0; i < flags.size(); ++i) {
+    if (flags[i] != 0) bits[i / 8] = static_cast<char>(bits[i / 8] | 1 << (i % 8));
+  }
+  return bits;
+}
+
+std::string ToBytes(const std::vector<float>& shares) {
+  std::string bytes;
+  bytes.reserve(shares.size());
+  for (const float share : shares)
+    bytes.push_back(static_cast<char>(std::lround(255.0f * std::clamp(share, 0.0f, 1.0f))));
+  return bytes;
+}
+
+// A name of the user's files in UTF-8, which Protobuf insists on, or none if it is too long.
+std::string ToLabel(const std::string& name) {
+  constexpr size_t kMostBytes = 128;  // Of the protocol.
+  using nlohmann::json;
+  const std::string valid =
+      json::parse(json(name).dump(-1, ' ', false, json::error_handler_t::replace));
+  return valid.size() <= kMostBytes ? valid : "";
+}
+
+void Fill(const TokenMap& from, v1::WorkerMessage& message) {
+  auto& to = *message.mutable_token_map();
+  to.set_step(from.step);
+  to.set_rows(from.rows);
+  to.set_columns(from.columns);
+  for (const TokenMapImage& image : from.images) {
+    v1::TokenMapImage& entry = *to.add_images();
+    entry.set_image_id(image.image_id);
+    entry.set_label(ToLabel(image.label));
+    entry.set_thumbnail(image.thumbnail);
+    for (const TokenMapLayer& layer : image.layers) {
+      v1::TokenMapLayer& gate = *entry.add_layers();
+      gate.set_layer(layer.layer);
+      gate.set_open(ToBits(layer.open));
+      gate.set_scores(ToBytes(layer.scores));
+    }
   }
 }
 

@@ -142,10 +142,14 @@ TrainPass TrainStep::Forward(const ModelBatch& batch, dist::ControlInput& input,
         CountArithmetic(*model_, footprint_, decision, whole ? images : computed, images);
     flops_ += counted.gated;
     if (ledger != nullptr) ledger->flops_ratio = counted.ratio();
-    Count(whole ? decision
-                : SpreadDecision(decision, positions, images, model_->vit()->config().patches(),
-                                 model_->settings().gates.size()),
-          batch, input, counters);
+    std::optional<GateDecision> spread;
+    if (!whole) {
+      spread = SpreadDecision(decision, positions, images, model_->vit()->config().patches(),
+                              model_->settings().gates.size());
+    }
+    const GateDecision& of_batch = whole ? decision : *spread;
+    Count(of_batch, batch, input, counters);
+    if (watch_) std::exchange(watch_, nullptr)(batch, of_batch);
     decided();
   });
 }

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include "common/counters.h"
 #include "worker/data/loader.h"
@@ -66,6 +67,10 @@ class TrainStep {
 
   // Of the batches from now on, in [0, 1). The same on all ranks.
   void SetRehearsalShare(double share) { rehearsal_share_ = share; }
+  // Called once, with the next batch and what the gates decide about it. Must not wait.
+  void WatchNext(std::function<void(const ModelBatch&, const GateDecision&)> watch) {
+    watch_ = std::move(watch);
+  }
   FootprintGate& footprint() { return footprint_; }
   ImageGate& image_gate() { return image_gate_; }
   // Bytes of gradients that this rank put into collectives so far.
@@ -104,6 +109,7 @@ class TrainStep {
   double ledger_seconds_ = 0.0;
   int bad_steps_ = 0;
   double rehearsal_share_ = 0.0;
+  std::function<void(const ModelBatch&, const GateDecision&)> watch_;
 };
 
 }  // namespace sluice::train

@@ -15,11 +15,6 @@
 #include "worker/train/work_done.h"
 
 namespace sluice::train {
-namespace {
-
-constexpr size_t kMostLosses = 100'000;
-
-}  // namespace
 
 Trainer::Trainer(const TrainerParts& parts, checkpoint::TrainState state)
     : parts_(parts),
@@ -61,6 +56,10 @@ Trainer::Trainer(const TrainerParts& parts, checkpoint::TrainState state)
   step_->footprint().Restore(state_.head_entropies, first_step_);
   activity_ = std::make_unique<GroupActivity>(config.train.dormant_window,
                                               parts_.assembly->optimizer.get(), first_step_);
+  if (parts_.group->rank() == 0) {
+    maps_ = std::make_unique<TokenMaps>(parts_.config, parts_.assembly->model->vit()->config(),
+                                        parts_.datasets->train->class_names(), parts_.publisher);
+  }
   rungs_ = std::make_unique<Rungs>(parts_.config, parts_.assembly, step_.get(),
                                    !parts_.datasets->buffers.empty());
   const std::optional<Directive>& in_force = parts_.agreement->in_force();
@@ -140,6 +139,7 @@ absl::Status Trainer::BeginStep(int64_t step) {
 absl::Status Trainer::RunStep(int64_t step) {
   const auto start = Clock::now();
   parts_.assembly->model->settings().opening = opening_.At(step);
+  if (maps_ && maps_->IsDue(step)) step_->WatchNext(maps_->Watcher(step));
   SLUICE_ASSIGN_OR_RETURN(const StepOutcome outcome,
                           step_->Run(step, steering_.Wishes(), counters_));
   const double seconds = SecondsSince(start);

@@ -20,6 +20,7 @@
 #include "worker/train/setup.h"
 #include "worker/train/steering.h"
 #include "worker/train/step_reporter.h"
+#include "worker/train/token_maps.h"
 #include "worker/train/train_step.h"
 
 namespace sluice::train {
@@ -48,6 +49,8 @@ class Trainer {
   absl::StatusOr<TrainReport> Run();
 
  private:
+  static constexpr size_t kMostLosses = 100'000;  // Of the report.
+
   absl::Status RunSteps();
   // Nothing but a replay needs them: it goes on without.
   void LogLoss(std::optional<double> loss);
@@ -80,6 +83,7 @@ class Trainer {
   std::optional<LossLog> losses_;  // Of rank 0.
   std::unique_ptr<Rungs> rungs_;
   std::unique_ptr<GroupActivity> activity_;
+  std::unique_ptr<TokenMaps> maps_;  // Of rank 0.
   TrainReport report_;
   std::vector<double> step_seconds_;
   std::vector<LedgerEntry> ledger_;

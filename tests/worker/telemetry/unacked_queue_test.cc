@@ -119,5 +119,19 @@ TEST(UnackedQueueTest, ARefusedMessageIsNotSentAgain) {
   EXPECT_EQ(SendAll(queue), (Seqs{1, 3}));
 }
 
+TEST(UnackedQueueTest, OfMapsThatWaitTheNewestIsKept) {
+  UnackedQueue queue({.snapshots = 2, .events = 2, .in_flight = 8});
+  EXPECT_TRUE(queue.Add(Event(TokenMap{.step = 1})));
+  ASSERT_NE(queue.Next(), nullptr);  // Sent: it may be durable already.
+  EXPECT_TRUE(queue.Add(Event(CheckpointSaved{.step = 2})));
+  for (uint64_t step = 2; step <= 9; ++step) EXPECT_TRUE(queue.Add(Event(TokenMap{.step = step})));
+  EXPECT_FALSE(queue.Add(Event(CheckpointSaved{.step = 3}))) << "the map takes a place";
+  const auto event = [&queue]() -> const Event& { return std::get<Event>(queue.Next()->body); };
+  EXPECT_EQ(std::get<CheckpointSaved>(event()).step, 2u);
+  EXPECT_EQ(std::get<TokenMap>(event()).step, 9u);
+  EXPECT_EQ(queue.Next(), nullptr);
+  EXPECT_EQ(queue.in_flight(), 3u);
+}
+
 }  // namespace
 }  // namespace sluice::telemetry

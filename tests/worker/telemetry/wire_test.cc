@@ -106,6 +106,43 @@ TEST(WireTest, EventsKeepEveryField) {
   EXPECT_EQ(message.run_ended().ShortDebugString(), "step: 1 error: \"e\"");
 }
 
+TEST(WireTest, AMapHasABitForOpenAndAByteForAScore) {
+  TokenMap map{.step = 5, .rows = 3, .columns = 3};
+  TokenMapImage image{.image_id = 7, .label = "boot", .thumbnail = "png"};
+  image.layers.push_back({2, {1, 0, 0, 1, 0, 0, 0, 0, 1}, {0.0f, 1.0f, 0.5f, 2.0f, -1.0f}});
+  map.images.push_back(image);
+  v1::WorkerMessage message;
+  SetBody(Event(map), message);
+  const v1::TokenMap& sent = message.token_map();
+  EXPECT_EQ(sent.step(), 5u);
+  EXPECT_EQ(sent.rows(), 3u);
+  EXPECT_EQ(sent.columns(), 3u);
+  ASSERT_EQ(sent.images_size(), 1);
+  EXPECT_EQ(sent.images(0).image_id(), 7u);
+  EXPECT_EQ(sent.images(0).label(), "boot");
+  EXPECT_EQ(sent.images(0).thumbnail(), "png");
+  ASSERT_EQ(sent.images(0).layers_size(), 1);
+  EXPECT_EQ(sent.images(0).layers(0).layer(), 2u);
+  EXPECT_EQ(sent.images(0).layers(0).open(), "\x09\x01");
+  EXPECT_EQ(sent.images(0).layers(0).scores(), std::string("\0\xff\x80\xff\0", 5));
+}
+
+// Names come from folders, which may be called anything; a string that is not UTF-8 would cost the
+// stream.
+TEST(WireTest, ALabelIsUtf8AndShort) {
+  const auto label = [](const std::string& name) {
+    v1::WorkerMessage message;
+    SetBody(Event(TokenMap{.images = {{.label = name}}}), message);
+    v1::WorkerMessage back;
+    EXPECT_TRUE(back.ParseFromString(message.SerializeAsString())) << name;
+    return back.token_map().images(0).label();
+  };
+  EXPECT_EQ(label("Schl\xc3\xbcssel"), "Schl\xc3\xbcssel");
+  EXPECT_EQ(label("Schl\xfcssel"), "Schl\xef\xbf\xbdssel");
+  EXPECT_EQ(label(std::string(128, 'x')), std::string(128, 'x'));
+  EXPECT_EQ(label(std::string(129, 'x')), "");
+}
+
 TEST(WireTest, HelloSaysWhereTheRunStarts) {
   PublisherConfig config{.instance = "i", .world_size = 3};
   config.gates = {{.layer = 4, .scorer = "head", .policy = "budget", .target_rate = 0.25}};

@@ -58,14 +58,14 @@ class OneRank {
     agreement.agreed_next = state.agreed_next;
     auto agreed = dist::DirectiveAgreement::Make(&*group, agreement);
     if (!agreed.ok()) return agreed.status();
-    telemetry::Publisher publisher({});  // Without an address: off.
+    telemetry::Publisher off({});  // Without an address.
     TrainerParts parts;
     parts.config = &config;
     parts.assembly = &assembly;
     parts.datasets = &datasets;
     parts.group = &*group;
     parts.agreement = &*agreed;
-    parts.publisher = &publisher;
+    parts.publisher = publisher != nullptr ? publisher : &off;
     parts.board = &board;
     return Trainer(parts, std::move(state)).Run();
   }
@@ -94,6 +94,7 @@ class OneRank {
   Assembly assembly;
   Datasets datasets;
   dist::AgreementOptions agreement;
+  telemetry::Publisher* publisher = nullptr;  // Null: telemetry is off.
 };
 
 }  // namespace sluice::train::testing
