@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
-#include <istream>
+#include <iostream>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -13,6 +13,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 
 namespace sluice {
 namespace {
@@ -66,7 +67,9 @@ std::string OptionSet::Origin(const std::string& name) const {
   return "configuration file";
 }
 
-CLI::Option* OptionSet::Configure(CLI::Option* option, const std::string& name) {
+CLI::Option* OptionSet::Configure(CLI::Option* option, const std::string& name,
+                                  const std::string& help) {
+  words_[name].help = help;
   option->envname(EnvironmentName(name))->capture_default_str();
   return option;
 }
@@ -74,6 +77,7 @@ CLI::Option* OptionSet::Configure(CLI::Option* option, const std::string& name) 
 template <typename Good>
 void OptionSet::Check(CLI::Option* option, const std::string& name, const std::string& expected,
                       Good good) {
+  words_[name].accepted = expected;
   option->check(CLI::Validator(
       [this, name, expected, good](std::string& text) {
         if (good(text)) return std::string();
@@ -85,7 +89,7 @@ void OptionSet::Check(CLI::Option* option, const std::string& name, const std::s
 
 void OptionSet::Number(const std::string& name, double* value, double low, double high,
                        const std::string& help) {
-  CLI::Option* option = Configure(app_.add_option("--" + name, *value, help), name);
+  CLI::Option* option = Configure(app_.add_option("--" + name, *value, help), name, help);
   Check(option, name, "a number " + Range(low, high), [low, high](const std::string& text) {
     double v = 0;
     return absl::SimpleAtod(text, &v) && std::isfinite(v) && v >= low && v <= high;
@@ -94,7 +98,7 @@ void OptionSet::Number(const std::string& name, double* value, double low, doubl
 
 void OptionSet::Integer(const std::string& name, int64_t* value, int64_t low, int64_t high,
                         const std::string& help) {
-  CLI::Option* option = Configure(app_.add_option("--" + name, *value, help), name);
+  CLI::Option* option = Configure(app_.add_option("--" + name, *value, help), name, help);
   Check(option, name, "an integer " + Range(low, high), [low, high](const std::string& text) {
     int64_t v = 0;
     return absl::SimpleAtoi(text, &v) && v >= low && v <= high;
@@ -102,13 +106,13 @@ void OptionSet::Integer(const std::string& name, int64_t* value, int64_t low, in
 }
 
 void OptionSet::Text(const std::string& name, std::string* value, const std::string& help) {
-  Configure(app_.add_option("--" + name, *value, help), name);
+  Configure(app_.add_option("--" + name, *value, help), name, help);
 }
 
 void OptionSet::Flag(const std::string& name, bool* value, const std::string& help) {
   // An option with a value, so that a file or the environment can also say false; Complete() gives
   // the bare flag its "true".
-  CLI::Option* option = Configure(app_.add_option("--" + name, *value, help), name);
+  CLI::Option* option = Configure(app_.add_option("--" + name, *value, help), name, help);
   option->default_str(*value ? "true" : "false");
   flags_.insert("--" + name);
   Check(option, name, "true or false", [](const std::string& text) {
@@ -126,7 +130,7 @@ void OptionSet::Choice(const std::string& name, std::string* value,
                        const std::vector<std::string>& allowed, const std::string& help) {
   CLI::Option* option =
       app_.add_option("--" + name, *value, absl::StrCat(help, ": ", absl::StrJoin(allowed, " | ")));
-  Check(Configure(option, name), name, "one of " + absl::StrJoin(allowed, ", "),
+  Check(Configure(option, name, help), name, "one of " + absl::StrJoin(allowed, ", "),
         [allowed](const std::string& text) {
           return std::find(allowed.begin(), allowed.end(), text) != allowed.end();
         });
@@ -136,15 +140,16 @@ void OptionSet::Choices(const std::string& name, std::vector<std::string>* value
                         const std::vector<std::string>& allowed, const std::string& help) {
   CLI::Option* option =
       app_.add_option("--" + name, *value, absl::StrCat(help, ": ", absl::StrJoin(allowed, ", ")));
-  Check(Configure(option, name)->delimiter(','), name, "some of " + absl::StrJoin(allowed, ", "),
-        [allowed](const std::string& text) {
+  Check(Configure(option, name, help)->delimiter(','), name,
+        "some of " + absl::StrJoin(allowed, ", "), [allowed](const std::string& text) {
           return std::find(allowed.begin(), allowed.end(), text) != allowed.end();
         });
 }
 
 void OptionSet::Integers(const std::string& name, std::vector<int64_t>* value, int64_t low,
                          int64_t high, const std::string& help) {
-  CLI::Option* option = Configure(app_.add_option("--" + name, *value, help), name)->delimiter(',');
+  CLI::Option* option =
+      Configure(app_.add_option("--" + name, *value, help), name, help)->delimiter(',');
   Check(option, name, "integers " + Range(low, high), [low, high](const std::string& text) {
     int64_t v = 0;
     return absl::SimpleAtoi(text, &v) && v >= low && v <= high;
@@ -153,7 +158,8 @@ void OptionSet::Integers(const std::string& name, std::vector<int64_t>* value, i
 
 void OptionSet::Numbers(const std::string& name, std::vector<double>* value, double low,
                         double high, const std::string& help) {
-  CLI::Option* option = Configure(app_.add_option("--" + name, *value, help), name)->delimiter(',');
+  CLI::Option* option =
+      Configure(app_.add_option("--" + name, *value, help), name, help)->delimiter(',');
   Check(option, name, "numbers " + Range(low, high), [low, high](const std::string& text) {
     double v = 0;
     return absl::SimpleAtod(text, &v) && std::isfinite(v) && v >= low && v <= high;
@@ -185,6 +191,10 @@ std::vector<std::string> OptionSet::Complete() const {
 
 absl::StatusOr<bool> OptionSet::Parse(const std::vector<std::string>& arguments) {
   arguments_ = arguments;
+  if (IsGiven("--help-markdown")) {
+    std::cout << ToMarkdown() << std::flush;
+    return false;
+  }
   try {
     std::vector<std::string> complete = Complete();
     std::reverse(complete.begin(), complete.end());  // What CLI11 expects.
@@ -199,5 +209,22 @@ absl::StatusOr<bool> OptionSet::Parse(const std::vector<std::string>& arguments)
 }
 
 std::string OptionSet::ToToml() const { return app_.config_to_str(true, true); }
+
+std::string OptionSet::ToMarkdown() const {
+  std::string table = "| key | default | accepted | meaning |\n| --- | --- | --- | --- |\n";
+  const auto cell = [](const std::string& text) {
+    return absl::StrReplaceAll(text, {{"|", "\\|"}, {"<", "&lt;"}});
+  };
+  for (const CLI::Option* option : app_.get_options()) {
+    const auto words = words_.find(std::string(absl::StripPrefix(option->get_name(), "--")));
+    if (words == words_.end()) continue;  // CLI11's own.
+    const std::string value = option->get_default_str();
+    absl::StrAppend(&table, "| `", words->first, "` | ",
+                    value.empty() ? "" : absl::StrCat("`", cell(value), "`"), " | ",
+                    words->second.accepted.empty() ? "text" : cell(words->second.accepted), " | ",
+                    cell(words->second.help), " |\n");
+  }
+  return table;
+}
 
 }  // namespace sluice

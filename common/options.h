@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdint>
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -43,14 +44,19 @@ class OptionSet {
                const std::string& help);
 
   // Reads `arguments` (without the program's name). True: go on. False: help or the version was
-  // asked for and printed. INVALID_ARGUMENT: one line for the user.
+  // asked for and printed, or, by `--help-markdown`, ToMarkdown(). INVALID_ARGUMENT: one line for
+  // the user.
   absl::StatusOr<bool> Parse(const std::vector<std::string>& arguments);
 
   // Every option but actions with its value as TOML, a line of help above each.
   std::string ToToml() const;
 
+  // A table in Markdown with a row for each option in the order of their definition: key, default,
+  // what is accepted, help. As the program was built: no file, flag or environment counts.
+  std::string ToMarkdown() const;
+
  private:
-  CLI::Option* Configure(CLI::Option* option, const std::string& name);
+  CLI::Option* Configure(CLI::Option* option, const std::string& name, const std::string& help);
   // Adds a check to `option` that ends the parse with key, value, `expected` and origin when `good`
   // is false.
   template <typename Good>
@@ -61,7 +67,14 @@ class OptionSet {
   // are not among them: CLI11 itself would let a file win over the environment.
   std::vector<std::string> Complete() const;
 
+  // What is accepted, and the help without it, for ToMarkdown.
+  struct Words {
+    std::string accepted;
+    std::string help;
+  };
+
   CLI::App app_;
+  std::map<std::string, Words> words_;
   std::string config_path_;
   std::vector<std::string> arguments_;
   std::set<std::string> flags_;

@@ -29,6 +29,7 @@ Commands
                      (--output FILE: elsewhere)
   parity [NAME…]     compare logits and every gradient with timm's (tests/parity; installs 5 GB of Python packages);
                      parity step [OPTION…]: the time of a dense step beside timm's, in turns
+  reference          build, and write deploy/reference (options, metrics) anew from the programs
   stage              build, and put into build/image what deploy/Dockerfile takes with BINARIES=prebuilt
   soak [NAME…]       build, and run tests of faults with their large counts, an hour or more each (deploy/soak.sh lists
                      them); logs into build/soak
@@ -323,6 +324,11 @@ stage() {
   say "docker build takes build/image with --build-arg BINARIES=prebuilt"
 }
 
+reference() {
+  build cpu sluice-worker sluice-sidecar sluice_metrics_reference
+  deploy/reference.sh build/cpu/bin deploy/reference
+}
+
 # soak [NAME…]
 soak() {
   local targets
@@ -358,7 +364,7 @@ main() {
     convert) convert "$@" ;;
     parity) parity "$@" ;;
     soak) soak "$@" ;;
-    stage | compose)
+    reference | stage | compose)
       if (($# > 0)); then die "$command takes no argument, got: $*"; fi
       "$command"
       ;;

@@ -245,5 +245,34 @@ TEST(Options, PrintedTomlReadsBackTheSame) {
   EXPECT_EQ(q.options.ToToml(), toml);
 }
 
+TEST(Options, TheMarkdownTellsDefaultsAndWhatIsAccepted) {
+  const Environment elsewhere("SLUICE_GATE_THETA", "0.75");
+  Program p;
+  ::testing::internal::CaptureStdout();
+  const auto go_on = p.options.Parse({"--help-markdown", "--gate.layer", "3"});
+  const std::string printed = ::testing::internal::GetCapturedStdout();
+  ASSERT_TRUE(go_on.ok()) << go_on.status();
+  EXPECT_FALSE(*go_on);
+  EXPECT_EQ(printed,
+            "| key | default | accepted | meaning |\n| --- | --- | --- | --- |\n"
+            "| `gate.theta` | `0.5` | a number in [0, 1] | Threshold |\n"
+            "| `gate.layer` | `2` | an integer in [0, 10] | Layer |\n"
+            "| `out` | `runs` | text | Folder |\n"
+            "| `gate.shadow` | `false` | true or false | Shadow |\n"
+            "| `on` | `true` | true or false | On |\n"
+            "| `gate.mode` | `compact` | one of dense, compact | Mode |\n"
+            "| `gate.layers` | `[1,2]` | integers in [0, 10] | Layers |\n"
+            "| `data.mean-values` | `[0.25]` | numbers in [-1, 1] | Rates |\n");
+}
+
+TEST(Options, TheMarkdownKeepsItsColumns) {
+  OptionSet options("sluice-test", "A test");
+  std::string text = "a|b";
+  options.Text("what", &text, "one|two <three>");
+  EXPECT_NE(options.ToMarkdown().find("| `what` | `a\\|b` | text | one\\|two &lt;three> |\n"),
+            std::string::npos)
+      << options.ToMarkdown();
+}
+
 }  // namespace
 }  // namespace sluice

@@ -26,6 +26,7 @@ expect 1 "convert dinov2 takes --output FILE, got: --into a" convert dinov2 --in
 expect 1 "convert dinov2 takes --output FILE, got: --output a b" convert dinov2 --output a b
 expect 1 "soak 'sink' is unknown; it is one of: kills" soak kills sink
 expect 1 "stage takes no argument, got: x" stage x
+expect 1 "reference takes no argument, got: x" reference x
 for command in test sanitize soak; do
   SLUICE_TEST_PEERS=some expect 1 "SLUICE_TEST_PEERS is 'some', expected required or optional" "$command"
 done

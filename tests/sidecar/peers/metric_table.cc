@@ -3,6 +3,9 @@
 #include <regex>
 #include <sstream>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+
 namespace sluice::sidecar::testing {
 namespace {
 
@@ -59,6 +62,25 @@ MetricTable MetricsOfScrape(const std::string& text) {
   for (auto& [name, facts] : table) {
     facts.labels.erase("run");
     facts.labels.erase("le");
+  }
+  return table;
+}
+
+std::string ReferenceOfScrape(const std::string& text) {
+  static const std::regex kHelp(R"(^# HELP (\S+) (.*)$)");
+  std::map<std::string, std::string> helps;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    std::smatch match;
+    if (std::regex_match(line, match, kHelp)) helps[match[1]] = match[2];
+  }
+  std::string table = "| metric | type | labels | meaning |\n| --- | --- | --- | --- |\n";
+  for (auto& [name, facts] : MetricsOfScrape(text)) {
+    std::set<std::string> labels = facts.labels;
+    const std::regex of_run("\n" + name + R"((_bucket|_sum|_count)?\{([^\n]*,)?run=")");
+    if (std::regex_search(text, of_run)) labels.insert("run");
+    absl::StrAppend(&table, "| `", name, "` | ", facts.type, " | ", absl::StrJoin(labels, ", "),
+                    " | ", helps[name], " |\n");
   }
   return table;
 }

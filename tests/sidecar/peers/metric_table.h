@@ -24,4 +24,7 @@ MetricTable MetricsOfReadme(const std::string& text);
 // The families of a scrape in the text format. `sluice_` begins the name of each.
 MetricTable MetricsOfScrape(const std::string& text);
 
+// The same as a table in Markdown, by name, with all labels but `le` and the help texts.
+std::string ReferenceOfScrape(const std::string& text);
+
 }  // namespace sluice::sidecar::testing

@@ -31,5 +31,15 @@ TEST(MetricTableTest, ReadsFamiliesTypesAndLabelsOfAScrape) {
   EXPECT_EQ(table, expected);
 }
 
+TEST(MetricTableTest, AReferenceHasNamesTypesLabelsAndHelp) {
+  EXPECT_EQ(ReferenceOfScrape("# HELP sluice_b B, in seconds.\n# TYPE sluice_b histogram\n"
+                              "sluice_b_bucket{run=\"r\",layer=\"1\",le=\"0.5\"} 2\n"
+                              "# HELP sluice_a_total A.\n# TYPE sluice_a_total counter\n"
+                              "sluice_a_total{reason=\"stale\"} 1\n"),
+            "| metric | type | labels | meaning |\n| --- | --- | --- | --- |\n"
+            "| `sluice_a_total` | counter | reason | A. |\n"
+            "| `sluice_b` | histogram | layer, run | B, in seconds. |\n");
+}
+
 }  // namespace
 }  // namespace sluice::sidecar::testing
