@@ -10,6 +10,7 @@
 #include "common/status.h"
 #include "worker/checkpoint/checkpoint_folder.h"
 #include "worker/commands/command.h"
+#include "worker/config/access_config.h"
 #include "worker/config/train_config.h"
 #include "worker/telemetry/decision_log.h"
 #include "worker/train/loss_log.h"
@@ -42,17 +43,24 @@ absl::StatusOr<bool> ParseReplay(std::vector<std::string> arguments, ReplayConfi
 std::vector<std::string> TrainArguments(const checkpoint::TrainState& state,
                                         const std::string& config_file, const std::string& folder,
                                         const std::string& log) {
-  return {absl::StrCat("--config=", config_file),
-          absl::StrCat("--run.folder=", folder),
-          absl::StrCat("--directives=", log),
-          absl::StrCat("--nproc=", state.counters.size()),
-          absl::StrCat("--stop_after=", state.step),
-          "--resume=false",
-          "--run.paused=false",
-          "--max-restarts=0",
-          "--sidecar=off",
-          "--worker.listen=off",
-          "--json="};
+  std::vector<std::string> arguments = {absl::StrCat("--config=", config_file),
+                                        absl::StrCat("--run.folder=", folder),
+                                        absl::StrCat("--directives=", log),
+                                        absl::StrCat("--nproc=", state.counters.size()),
+                                        absl::StrCat("--stop_after=", state.step),
+                                        "--resume=false",
+                                        "--run.paused=false",
+                                        "--max-restarts=0",
+                                        "--sidecar=off",
+                                        "--worker.listen=off",
+                                        "--json="};
+  // Nobody is called, and nobody calls.
+  for (const char* option : {"telemetry.tls.ca", "telemetry.tls.cert", "telemetry.tls.key",
+                             "telemetry.tls.name", "telemetry.token-file", "worker.tls.cert",
+                             "worker.tls.key", "worker.tls.client-ca", "worker.tokens"}) {
+    arguments.push_back(absl::StrCat("--", option, "="));
+  }
+  return arguments;
 }
 
 // What makes it train on the same images of a live stream, if there was one.
@@ -61,6 +69,8 @@ absl::Status AddStream(const std::string& config_file, const fs::path& run,
   config::TrainConfig config;
   OptionSet options("sluice-worker replay", "");
   config::DefineTrainOptions(options, config);
+  config::AccessConfig access;
+  config::DefineAccessOptions(options, access);
   SLUICE_RETURN_IF_ERROR(options.Parse({absl::StrCat("--config=", config_file)}).status());
   if (!config.ingest.enabled) return absl::OkStatus();
   arguments.push_back(
