@@ -17,6 +17,18 @@ struct LayerSample {
   bool operator==(const LayerSample&) const = default;
 };
 
+// Where one rank's newest step went; see StepTiming in proto/sluice/v1/snapshot.proto.
+struct StepTiming {
+  double own_seconds = 0.0;
+  double backward_seconds = 0.0;
+  double communication_seconds = 0.0;
+  double exposed_seconds = 0.0;
+  uint64_t open_tokens = 0;
+  uint64_t gradient_bytes = 0;
+
+  bool operator==(const StepTiming&) const = default;
+};
+
 // What one rank says after a step; see GateSnapshot in proto/sluice/v1/snapshot.proto for units. A
 // plain value of fixed size, so that publishing it never allocates.
 struct GateSnapshot {
@@ -35,6 +47,7 @@ struct GateSnapshot {
   std::optional<double> accuracy_dense;
   std::optional<double> accuracy_gated;
   std::optional<double> compute_saved_ratio;
+  std::optional<StepTiming> timing;
 
   bool operator==(const GateSnapshot&) const = default;
 };

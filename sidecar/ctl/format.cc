@@ -1,5 +1,6 @@
 #include "sidecar/ctl/format.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -51,6 +52,21 @@ void AddAlerts(const v1::RunState& state, Pairs& pairs) {
     pairs.emplace_back("alert", absl::StrCat(alert.name(), " since step ", alert.since_step(), ": ",
                                              OneLine(alert.reason())));
   }
+}
+
+// The rank that worked longest before its newest step's first collective, if there are others to
+// compare it to (of two middle ones the faster is the median).
+std::string Straggler(const v1::RunState& state) {
+  std::vector<std::pair<double, uint32_t>> ranks;
+  for (const v1::RankState& rank : state.ranks()) {
+    if (rank.connected() && rank.has_timing())
+      ranks.emplace_back(rank.timing().own_seconds(), rank.rank());
+  }
+  if (ranks.size() < 2) return "-";
+  std::sort(ranks.begin(), ranks.end());
+  const double behind = ranks.back().first - ranks[(ranks.size() - 1) / 2].first;
+  return absl::StrFormat("rank %d, %.1f ms behind the median rank", ranks.back().second,
+                         1e3 * behind);
 }
 
 // Cells of a window at its i-th gate layer; a window may lack one.
@@ -135,9 +151,19 @@ std::string RankTable(const v1::RunState& state) {
   for (const v1::RankState& rank : state.ranks()) {
     rows.push_back({absl::StrCat(rank.rank()),
                     rank.ended() ? "ended" : (rank.connected() ? "live" : "lost"),
-                    absl::StrCat(rank.step()), absl::StrCat(rank.generation())});
+                    absl::StrCat(rank.step()), absl::StrCat(rank.generation()),
+                    FixedOr(rank.has_timing(), 1e3 * rank.timing().own_seconds(), 1),
+                    FixedOr(rank.has_timing(), 1e3 * rank.timing().exposed_seconds(), 1),
+                    rank.has_timing() ? absl::StrCat(rank.timing().open_tokens()) : "-"});
   }
-  return Table({{"RANK"}, {"STATE", true}, {"STEP"}, {"GENERATION"}}, rows);
+  return Table({{"RANK"},
+                {"STATE", true},
+                {"STEP"},
+                {"GENERATION"},
+                {"OWN MS"},
+                {"WAIT MS"},
+                {"TOKENS OPEN"}},
+               rows);
 }
 
 std::string RunsText(const v1::ListRunsResponse& response) {
@@ -173,6 +199,7 @@ std::string RunText(const v1::RunState& state) {
       {"learning rate", absl::StrFormat("%.4g", state.learning_rate())},
       {"images/s", Fixed(state.images_per_second(), 1)},
       {"compute saved", FixedOr(state.has_compute_saved_ratio(), state.compute_saved_ratio(), 3)},
+      {"straggler", Straggler(state)},
       {"images",
        absl::StrCat(counters.images_open(), " open, ", counters.images_skipped(), " skipped")},
       {"breaker level", absl::StrCat(state.breaker_level())}};

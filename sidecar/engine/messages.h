@@ -54,8 +54,8 @@ struct HelloReply {
 
 // A rare message that the sidecar keeps as it is, under a key that makes it idempotent.
 struct Event {
-  std::string kind;  // checkpoint, probe, breaker, directive_applied, directive_refused, groups,
-                     // ended, token_map.
+  std::string kind;  // checkpoint, checkpoint_failed, probe, breaker, directive_applied,
+                     // directive_refused, groups, ended, token_map.
   std::string key;
   uint64_t step = 0;
   std::string body;  // The message as JSON.
@@ -63,7 +63,8 @@ struct Event {
   std::optional<ProbeCheck> probe = {};
   // Set for kind `ended`.
   bool ended = false;
-  // Set for kinds `directive_applied` and `directive_refused`; the second with the reason.
+  // Set for kinds `directive_applied` and `directive_refused`; the second, a `checkpoint_failed`
+  // and a `breaker` that did nothing with the reason.
   uint64_t version = 0;
   std::string detail = {};
   // Set for a `breaker` message that answers a roll-back, done or not.

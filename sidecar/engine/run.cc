@@ -111,6 +111,7 @@ void Run::TakeSnapshot(const GateSnapshot& snapshot, bool is_new, Slot& slot, Ou
   if (is_new || SLUICE_DEFECT("no_dedup")) slot.record.coalesced += snapshot.coalesced;
   if (!MergeSnapshot(snapshot, record_.window_end, options_.window, slot.record)) return;
   dirty_ = true;
+  if (snapshot.last_step == slot.record.last_step) slot.timing = snapshot.timing;
   record_.generation_max = std::max(record_.generation_max, slot.record.last_step);
   if (slot.record.rank == 0 && snapshot.last_step >= record_.newest.step) {
     record_.alerts.applied_version = snapshot.directive_version;
@@ -138,6 +139,7 @@ void Run::TakeEvent(const Event& event, bool is_new, Slot& slot, Outbox& outbox)
   }
   if (event.probe.has_value() && is_new) TakeProbe(event.key, *event.probe, outbox);
   if (event.kind == "breaker" && is_new) TakeRung(event, outbox);
+  if (event.kind.starts_with("checkpoint") && is_new) TakeCheckpoint(event);
   if (event.version > 0) TakeVersion(event);
   if (event.kind == kTokenMapEvent) {
     if (is_new) TakeMap(event);

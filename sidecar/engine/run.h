@@ -82,6 +82,7 @@ class Run {
     RankRecord record;
     SeqTracker seqs;
     std::shared_ptr<StreamSink> sink;
+    std::optional<StepTiming> timing;  // Of its newest step; not kept for the next process.
     AlertTime since{};  // The last word of a rank with a stream; the stream's loss without one.
   };
 
@@ -97,6 +98,7 @@ class Run {
   void TakeProbe(const std::string& probe, const ProbeCheck& check, Outbox& outbox);
   void TakeVersion(const Event& event);
   void TakeMap(const Event& map);
+  void TakeCheckpoint(const Event& event);
   void TakeActivity(const GroupActivity& activity, Outbox& outbox);
   void GoBackTo(uint64_t step);
   void BoundBreaker(Outbox& outbox);

@@ -136,6 +136,7 @@ absl::StatusOr<HelloReply> Run::Greet(Identity identity, const Hello& hello,
       rank.incarnation != identity.incarnation) {
     BeginRank(identity, hello, record_.window_end, slot.record);
     slot.seqs = SeqTracker();
+    slot.timing.reset();
   }
   slot.seqs.StartStream();
   dirty_ranks_.insert(identity.rank);

@@ -70,6 +70,14 @@ void Run::TakeVersion(const Event& event) {
   }
 }
 
+// A full disk, most often: the alert stands until one is saved again.
+void Run::TakeCheckpoint(const Event& event) {
+  dirty_ = true;
+  if (!event.detail.empty())
+    spdlog::warn("run '{}': checkpoint {}: {}", record_.run, event.key, event.detail);
+  record_.alerts.checkpoint_error = event.detail;
+}
+
 void Run::TakeActivity(const GroupActivity& activity, Outbox& outbox) {
   JournalInput input = InputOf("dormancy");
   input.activity = activity;

@@ -55,7 +55,8 @@ std::shared_ptr<const RunView> Run::MakeView() {
   uint64_t slowest = UINT64_MAX;
   for (const auto& [rank, slot] : slots_) {
     const RankRecord& r = slot.record;
-    view->ranks.push_back({rank, slot.sink != nullptr, r.ended, r.last_step, r.generation});
+    view->ranks.push_back(
+        {rank, slot.sink != nullptr, r.ended, r.last_step, r.generation, slot.timing});
     Add(r.counters, view->counters);
     view->coalesced += r.coalesced;
     view->ranks_live += slot.sink != nullptr ? 1 : 0;

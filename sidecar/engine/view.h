@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,7 @@ struct RankView {
   bool ended = false;
   uint64_t step = 0;
   uint32_t generation = 0;
+  std::optional<StepTiming> timing;  // Of its newest step.
 };
 
 // Maps of open patches by rising step: events whose body is a sluice.v1.TokenMap as JSON.

@@ -4,6 +4,8 @@
 #include <functional>
 #include <optional>
 
+#include "sidecar/metrics/straggler.h"
+
 namespace sluice::sidecar {
 namespace {
 
@@ -119,6 +121,11 @@ void AddSampleMetrics(const View& view, FamilyBuilder& families) {
   families.Gauge("sluice_images_per_second", "Images of all ranks per second.");
   AddPerRun(
       view, [](const RunView& r) { return r.record.newest.images_per_second; }, families);
+  families.Gauge("sluice_straggler_seconds",
+                 "How much longer the slowest rank worked than the median one before its newest "
+                 "step's first collective.");
+  AddPerRun(
+      view, [](const RunView& r) { return StragglerSeconds(r.ranks); }, families);
   families.Gauge("sluice_compute_saved_ratio",
                  "1 - seconds of the newest step over seconds of a dense step of the same batch, "
                  "as last measured.");

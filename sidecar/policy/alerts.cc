@@ -130,6 +130,11 @@ Reasons NonFinite(const AlertState& state) {
       count, " messages refused for a number, expected 0; the newest: ", state.refused_number)};
 }
 
+Reasons CheckpointFailed(const AlertState& state) {
+  if (state.checkpoint_error.empty()) return {};
+  return {absl::StrCat("the newest checkpoint was not saved: ", state.checkpoint_error)};
+}
+
 // What is wrong at a hundred thousand ranks must not make a view of as many lines.
 std::string Bounded(Reasons reasons) {
   if (reasons.size() > kMostReasons) {
@@ -177,6 +182,7 @@ AlertState EvaluateAlerts(AlertState state, const AlertInput& input, AlertTime n
       Silent(input, now, true, limits.telemetry_lost, "has sent nothing"),
       DirectiveMismatch(input, limits, state),
       NonFinite(state),
+      CheckpointFailed(state),
   };
   state.firing = Keep(all, input.step, state.firing);
   return state;

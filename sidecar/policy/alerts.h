@@ -10,9 +10,9 @@
 namespace sluice::sidecar {
 
 // Every alert that there is (DESIGN, section 7): each has a metric whether it fires or not.
-inline constexpr std::array<const char*, 8> kAlertNames = {
-    "activation_rate", "entropy_drift",  "probe_delta",        "gradient_scale",
-    "lost_rank",       "lost_telemetry", "directive_mismatch", "non_finite"};
+inline constexpr std::array<const char*, 9> kAlertNames = {
+    "activation_rate", "entropy_drift",      "probe_delta", "gradient_scale",   "lost_rank",
+    "lost_telemetry",  "directive_mismatch", "non_finite",  "checkpoint_failed"};
 
 using AlertTime = std::chrono::steady_clock::time_point;
 
@@ -57,7 +57,8 @@ struct AlertState {
   // Messages refused for a number: since the last window closed, and between it and the one before.
   uint64_t refused_numbers = 0;
   uint64_t refused_before = 0;
-  std::string refused_number;  // Field, value and range of the newest.
+  std::string refused_number;    // Field, value and range of the newest.
+  std::string checkpoint_error;  // Why the newest checkpoint could not be saved; empty: it was.
 
   bool operator==(const AlertState&) const = default;
 };

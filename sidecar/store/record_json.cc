@@ -47,7 +47,7 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(AveragePoint, step, averages)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(AlertState, firing, averages, silent_step,
                                                 applied_version, awaited_version, awaited_since,
                                                 refused_version, refused_why, refused_numbers,
-                                                refused_before, refused_number)
+                                                refused_before, refused_number, checkpoint_error)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(LayerWindow, layer, threshold, target_rate, mean,
                                                 ema, stddev, rate)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(WindowRecord, run, serial, merged, first_step,

@@ -26,7 +26,12 @@ std::string ToJson(const google::protobuf::Message& message) {
 
 absl::StatusOr<Event> FromCheckpoint(const v1::CheckpointSaved& p) {
   SLUICE_RETURN_IF_ERROR(CheckName("checkpoint_saved.name", p.name()));
-  return Event{"checkpoint", p.name(), p.step(), ToJson(p), {}, false};
+  SLUICE_RETURN_IF_ERROR(CheckLength("checkpoint_saved.error", p.error(), kMaxText));
+  // The same one may be saved later.
+  const char* kind = p.error().empty() ? "checkpoint" : "checkpoint_failed";
+  Event event{kind, p.name(), p.step(), ToJson(p), {}, false};
+  event.detail = p.error();
+  return event;
 }
 
 absl::StatusOr<Event> FromProbe(const v1::ProbeResult& p) {

@@ -14,6 +14,15 @@ void DropHistograms(v1::Counters* counters) {
   counters->clear_inference();
 }
 
+void TimingToProto(const StepTiming& from, v1::StepTiming* to) {
+  to->set_own_seconds(from.own_seconds);
+  to->set_backward_seconds(from.backward_seconds);
+  to->set_communication_seconds(from.communication_seconds);
+  to->set_exposed_seconds(from.exposed_seconds);
+  to->set_open_tokens(from.open_tokens);
+  to->set_gradient_bytes(from.gradient_bytes);
+}
+
 void LayersToProto(const RunRecord& record, v1::RunState* proto) {
   for (size_t i = 0; i < record.gates.size(); ++i) {
     const LayerDirective in_force = InForce(record, i);
@@ -78,6 +87,7 @@ void RunStateToProto(const RunView& view, bool brief, v1::RunState* proto) {
     to->set_ended(from.ended);
     to->set_step(from.step);
     to->set_generation(from.generation);
+    if (from.timing.has_value()) TimingToProto(*from.timing, to->mutable_timing());
   }
   proto->set_step(view.step);
   CountersToProto(view.counters, proto->mutable_counters());

@@ -1,5 +1,7 @@
 #include "sidecar/wire/snapshot.h"
 
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 #include "common/status.h"
 #include "sidecar/engine/refusal.h"
@@ -19,6 +21,22 @@ absl::Status CheckSamples(const v1::GateSnapshot& p) {
   SLUICE_RETURN_IF_ERROR(CheckNumber("snapshot.accuracy_dense", p.accuracy_dense(), 0.0, 1.0));
   SLUICE_RETURN_IF_ERROR(CheckNumber("snapshot.accuracy_gated", p.accuracy_gated(), 0.0, 1.0));
   return CheckNumber("snapshot.compute_saved_ratio", p.compute_saved_ratio(), -100.0, 1.0);
+}
+
+absl::StatusOr<StepTiming> TimingFromProto(const v1::StepTiming& p) {
+  const std::pair<const char*, double> seconds[] = {
+      {"snapshot.timing.own_seconds", p.own_seconds()},
+      {"snapshot.timing.backward_seconds", p.backward_seconds()},
+      {"snapshot.timing.communication_seconds", p.communication_seconds()},
+      {"snapshot.timing.exposed_seconds", p.exposed_seconds()}};
+  for (const auto& [field, value] : seconds)
+    SLUICE_RETURN_IF_ERROR(CheckNumber(field, value, 0.0, kMaxNumber));
+  SLUICE_RETURN_IF_ERROR(
+      CheckInteger("snapshot.timing.open_tokens", p.open_tokens(), 0, kMaxCount));
+  SLUICE_RETURN_IF_ERROR(
+      CheckInteger("snapshot.timing.gradient_bytes", p.gradient_bytes(), 0, kMaxCount));
+  return StepTiming{p.own_seconds(),     p.backward_seconds(), p.communication_seconds(),
+                    p.exposed_seconds(), p.open_tokens(),      p.gradient_bytes()};
 }
 
 absl::Status CopyLayers(const v1::GateSnapshot& proto, GateSnapshot& snapshot) {
@@ -66,6 +84,9 @@ absl::StatusOr<GateSnapshot> SnapshotFromProto(const v1::GateSnapshot& proto) {
   if (proto.has_accuracy_dense()) snapshot.accuracy_dense = proto.accuracy_dense();
   if (proto.has_accuracy_gated()) snapshot.accuracy_gated = proto.accuracy_gated();
   if (proto.has_compute_saved_ratio()) snapshot.compute_saved_ratio = proto.compute_saved_ratio();
+  if (proto.has_timing()) {
+    SLUICE_ASSIGN_OR_RETURN(snapshot.timing, TimingFromProto(proto.timing()));
+  }
   return snapshot;
 }
 

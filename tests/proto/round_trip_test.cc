@@ -90,6 +90,8 @@ TEST(RoundTrip, Snapshot) {
   snapshot->set_accuracy_dense(0.75);
   snapshot->set_accuracy_gated(0.625);
   snapshot->set_compute_saved_ratio(-0.5);
+  snapshot->mutable_timing()->set_own_seconds(0.25);
+  snapshot->mutable_timing()->set_gradient_bytes(1 << 20);
   const auto message = MessageFromProto(Travel(proto));
   ASSERT_TRUE(message.ok()) << message.status();
   const Identity& identity = message->identity;
@@ -115,6 +117,9 @@ TEST(RoundTrip, Snapshot) {
   expected.accuracy_dense = 0.75;
   expected.accuracy_gated = 0.625;
   expected.compute_saved_ratio = -0.5;
+  expected.timing.emplace();
+  expected.timing->own_seconds = 0.25;
+  expected.timing->gradient_bytes = 1 << 20;
   EXPECT_EQ(std::get<GateSnapshot>(message->body), expected);
 }
 

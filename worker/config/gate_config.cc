@@ -67,8 +67,9 @@ void DefineGateOptions(OptionSet& o, GateConfig& c) {
             "Target share of open patch tokens, of each gate; 0: none, under threshold");
   o.Number("gate.floor", &c.floor, 0, 1, "Least share of an image that threshold opens");
   o.Number("gate.ceiling", &c.ceiling, 0, 1, "Largest share of an image that threshold opens");
-  o.Choice("gate.budget_scope", &c.budget_scope, {"image", "batch"},
-           "What a budget is counted over");
+  o.Choice("gate.budget_scope", &c.budget_scope, {"image", "batch", "ranks"},
+           "What a budget is counted over: each image, a rank's share of the batch, or that so "
+           "that all ranks open equally many tokens");
   o.Integer("gate.anneal_steps", &c.anneal_steps, 0, 1'000'000'000,
             "Steps in which gates close from all open to gate.rate");
   o.Integer("gate.grow_steps", &c.grow_steps, 0, 1'000'000'000,
@@ -132,7 +133,7 @@ gate::GateSettings ResolveGates(const GateConfig& config) {
     policy.rate = config.rate(k);
     policy.floor = config.floor;
     policy.ceiling = config.ceiling;
-    policy.batch_budget = config.budget_scope == "batch";
+    policy.batch_budget = config.budget_scope != "image";
     settings.gates.push_back({config.layers[k], policy, config.temperature});
   }
   return settings;

@@ -7,6 +7,7 @@
 #include "common/bad_value.h"
 #include "common/host_port.h"
 #include "common/status.h"
+#include "worker/dist/compression.h"
 
 namespace sluice::config {
 namespace {
@@ -82,6 +83,8 @@ void DefineRun(OptionSet& o, TrainConfig& c) {
             "Stop with a checkpoint after this step; 0: at the end");
   o.Number("collective.timeout", &c.collective_timeout, 0.1, 86400,
            "Seconds until a silent rank ends the run");
+  o.Choice("collective.compression", &c.compression, dist::CompressionNames(),
+           "How gradients travel between ranks; bf16: half of the bytes, rounded");
   o.Choice("device", &c.device, {"auto", "cpu", "cuda"}, "Where tensors live");
   o.Integer("nproc", &c.nproc, 1, 256, "Local ranks to start, unless RANK is set");
   o.Integer("max-restarts", &c.max_restarts, 0, 1'000'000,
@@ -240,6 +243,7 @@ std::string Fingerprint(const TrainConfig& c) {
         c.train.warmup_steps, c.train.weight_decay, c.train.beta1, c.train.beta2, c.train.epsilon,
         c.train.clip, c.train.label_smoothing, c.train.seed, c.train.optimizer, c.train.momentum,
         c.train.dormant_apply_to}},
+      {"collective", {c.compression}},
       {"memory",
        {c.memory.activations, c.memory.checkpointing, c.memory.autocast, c.memory.fp8_matmul}},
       {"compute", {c.compute.gemm}}};

@@ -95,6 +95,7 @@ struct TrainConfig {
   bool checkpoint_asynchronous = true;
   bool resume = false;
   double collective_timeout = 60.0;
+  std::string compression = "none";
   std::string device = "auto";
   int64_t nproc = 1;
   int64_t max_restarts = 0;

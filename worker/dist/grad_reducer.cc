@@ -6,13 +6,17 @@
 #include <unordered_map>
 
 #include "common/status.h"
+#include "worker/dist/compressed_sum.h"
 
 namespace sluice::dist {
 namespace {
 
-// A first bucket that is small, so that sending starts early in the backward.
-constexpr size_t kFirstBucketBytes = size_t{1} << 20;
-constexpr size_t kBucketBytes = size_t{8} << 20;
+using Clock = std::chrono::steady_clock;
+
+// Sending starts when the first bucket is full, so a full one is a small part of the backward. The
+// last to leave, with the first parameters, is the only one that nothing hides: smaller still.
+constexpr size_t kLastBucketBytes = size_t{1} << 20;
+constexpr size_t kBucketBytes = size_t{2} << 20;
 
 class ReachFunction : public torch::autograd::Function<ReachFunction> {
  public:
@@ -47,6 +51,9 @@ struct GradReducer::State {
   std::vector<torch::Tensor> parameters;
   std::vector<OpenSlices> open;  // Empty: all.
   std::atomic<uint64_t> bytes{0};
+  // What is on its way may be told of after this object's end.
+  std::shared_ptr<OverlapMeter> meter = std::make_shared<OverlapMeter>();
+  std::unique_ptr<CompressedSum> compressed;
 };
 
 // Sums a bucket over ranks, or of it what is open, packed.
@@ -93,22 +100,34 @@ class GradReducer::SumHook : public c10d::CppCommHookInterface<State*> {
 
  private:
   c10::intrusive_ptr<c10::ivalue::Future> Sum(const torch::Tensor& values) {
-    state_->bytes += values.nbytes();
+    const bool whole = state_->compressed == nullptr;
+    const uint64_t bytes = whole ? values.nbytes() : CompressedSum::Bytes(values.numel());
+    state_->bytes += bytes;
+    const uint64_t ticket = state_->meter->Leave(Clock::now(), bytes);
     std::vector<torch::Tensor> tensors = {values};
-    return state_->group->allreduce(tensors)->getFuture();
+    auto summed =
+        whole ? state_->group->allreduce(tensors)->getFuture() : state_->compressed->Sum(values);
+    summed->addCallback([meter = state_->meter, ticket](c10::ivalue::Future&) {
+      meter->Arrive(ticket, Clock::now());
+    });
+    return summed;
   }
 };
 
 GradReducer::GradReducer(const Group& group, const std::vector<torch::Tensor>& parameters,
-                         const std::vector<std::string>& names)
+                         const std::vector<std::string>& names, Compression compression)
     : state_(std::make_unique<State>()) {
   state_->parameters = parameters;
   if (group.size() == 1) return;
   state_->group = group.process_group();
+  if (compression == Compression::kBf16) {
+    SLUICE_CHECK(group.second_group() != nullptr);
+    state_->compressed = std::make_unique<CompressedSum>(group.second_group(), group.size());
+  }
   for (size_t i = 0; i < parameters.size(); ++i)
     state_->place[parameters[i].unsafeGetTensorImpl()] = i;
   auto [buckets, limits] = c10d::compute_bucket_assignment_by_size(
-      parameters, {kFirstBucketBytes, kBucketBytes}, std::vector<bool>(parameters.size(), false));
+      parameters, {kLastBucketBytes, kBucketBytes}, std::vector<bool>(parameters.size(), false));
   // Gradients come in about the reverse order of the parameters.
   std::reverse(buckets.begin(), buckets.end());
   std::unordered_map<size_t, std::string> name_of;
@@ -116,8 +135,8 @@ GradReducer::GradReducer(const Group& group, const std::vector<torch::Tensor>& p
   reducer_ = std::make_unique<c10d::Reducer>(
       parameters, buckets, group.process_group(), std::vector<bool>(parameters.size(), false),
       kBucketBytes,
-      /*find_unused_parameters=*/false, /*gradient_as_bucket_view=*/true, name_of,
-      kFirstBucketBytes, /*skip_all_reduce_unused_params=*/false,
+      /*find_unused_parameters=*/false, /*gradient_as_bucket_view=*/true, name_of, kLastBucketBytes,
+      /*skip_all_reduce_unused_params=*/false,
       /*use_python_reducer=*/false, std::vector<int64_t>());
   reducer_->register_comm_hook(std::make_unique<SumHook>(state_.get()));
 }
@@ -125,13 +144,16 @@ GradReducer::GradReducer(const Group& group, const std::vector<torch::Tensor>& p
 GradReducer::~GradReducer() = default;
 
 absl::Status GradReducer::Backward(const torch::Tensor& loss, bool reduce) {
-  return Guard("gradient all-reduce", [&] {
+  state_->meter->Start(Clock::now());
+  const absl::Status status = Guard("gradient all-reduce", [&] {
     const torch::Tensor whole = state_->open.empty() ? loss
                                 : loss.defined()     ? loss + ReachAll(state_->parameters)
                                                      : ReachAll(state_->parameters);
     if (reducer_ != nullptr && reduce) reducer_->prepare_for_backward({whole});
     whole.backward();
   });
+  state_->meter->End(Clock::now());
+  return status;
 }
 
 void GradReducer::SetOpen(std::vector<OpenSlices> open) {
@@ -140,6 +162,8 @@ void GradReducer::SetOpen(std::vector<OpenSlices> open) {
 }
 
 uint64_t GradReducer::bytes_sent() const { return state_->bytes; }
+
+Traffic GradReducer::TakeTraffic() { return state_->meter->Take(); }
 
 torch::Tensor ReachAll(const std::vector<torch::Tensor>& parameters) {
   return ReachFunction::apply(at::TensorList(parameters));

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "worker/dist/compression.h"
+#include "worker/dist/overlap_meter.h"
 #include "worker/dist/process_group.h"
 #include "worker/torch.h"
 
@@ -31,9 +33,9 @@ using OpenSlices = std::vector<OpenSlice>;  // Of one parameter, without overlap
 class GradReducer {
  public:
   // `parameters` require gradients; same order and shapes on every rank. One rank needs no reducer
-  // and does nothing.
+  // and sends nothing. Compression needs the group's second one, and tensors on the CPU.
   GradReducer(const Group& group, const std::vector<torch::Tensor>& parameters,
-              const std::vector<std::string>& names);
+              const std::vector<std::string>& names, Compression compression = Compression::kNone);
   ~GradReducer();
   GradReducer(const GradReducer&) = delete;
   GradReducer& operator=(const GradReducer&) = delete;
@@ -45,8 +47,10 @@ class GradReducer {
   // From now on only `open` (one list per parameter, the same on all ranks; empty: everything) is
   // sent and summed; what is not in it must have no gradient. Losses may then leave parameters out.
   void SetOpen(std::vector<OpenSlices> open);
-  // Bytes of gradients that this rank put into collectives so far.
+  // Bytes of gradients that this rank handed over to be summed so far.
   uint64_t bytes_sent() const;
+  // Of the backwards since the last call.
+  Traffic TakeTraffic();
 
  private:
   struct State;

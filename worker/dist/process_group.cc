@@ -10,6 +10,7 @@
 #include "absl/strings/str_split.h"
 #include "common/status.h"
 #include "worker/dist/nccl_backend.h"
+#include "worker/dist/route.h"
 
 namespace sluice::dist {
 namespace {
@@ -18,8 +19,12 @@ std::chrono::milliseconds Milliseconds(double seconds) {
   return std::chrono::milliseconds(static_cast<int64_t>(seconds * 1000));
 }
 
-bool IsLoopback(const std::string& host) {
-  return host == "localhost" || host == "::1" || host.rfind("127.", 0) == 0;
+// The device by which this machine reaches rank 0's, and so all ranks, who find each other there.
+std::shared_ptr<::gloo::transport::Device> DeviceTowards(const GroupOptions& options) {
+  const absl::StatusOr<std::string> own =
+      AddressTowards(options.master_address, options.master_port);
+  return own.ok() ? c10d::ProcessGroupGloo::createDeviceForHostname(*own)
+                  : c10d::ProcessGroupGloo::createDefaultDevice();
 }
 
 c10::intrusive_ptr<c10d::ProcessGroup> MakeGroup(const c10::intrusive_ptr<c10d::Store>& store,
@@ -30,10 +35,7 @@ c10::intrusive_ptr<c10d::ProcessGroup> MakeGroup(const c10::intrusive_ptr<c10d::
   auto group = c10::make_intrusive<c10d::ProcessGroup>(prefixed, options.rank, options.size);
   auto gloo_options =
       c10d::ProcessGroupGloo::Options::create(Milliseconds(options.timeout_seconds));
-  gloo_options->devices.push_back(
-      IsLoopback(options.master_address)
-          ? c10d::ProcessGroupGloo::createDeviceForHostname(options.master_address)
-          : c10d::ProcessGroupGloo::createDefaultDevice());
+  gloo_options->devices.push_back(DeviceTowards(options));
   auto gloo = c10::make_intrusive<c10d::ProcessGroupGloo>(prefixed, options.rank, options.size,
                                                           gloo_options);
   group->setBackend(c10::DeviceType::CPU, c10d::ProcessGroup::BackendType::GLOO, gloo);
@@ -92,11 +94,16 @@ absl::StatusOr<Group> Group::Alone() {
 
 absl::StatusOr<Group> Group::JoinOver(c10::intrusive_ptr<c10d::Store> store,
                                       const GroupOptions& options) {
-  c10::intrusive_ptr<c10d::ProcessGroup> group;
+  c10::intrusive_ptr<c10d::ProcessGroup> group, second;
   SLUICE_RETURN_IF_ERROR(
-      Guard(absl::StrCat("rank ", options.rank, " of ", options.size, " joins the group"),
-            [&] { group = MakeGroup(store, options); }));
-  return Group(options.rank, options.size, std::move(group));
+      Guard(absl::StrCat("rank ", options.rank, " of ", options.size, " joins the group"), [&] {
+        group = MakeGroup(store, options);
+        if (!options.second) return;
+        GroupOptions more = options;
+        more.prefix += "/second";
+        second = MakeGroup(store, more);
+      }));
+  return Group(options.rank, options.size, std::move(group), std::move(second));
 }
 
 c10::intrusive_ptr<c10d::Work> Group::StartSum(torch::Tensor& tensor) {

@@ -22,7 +22,8 @@ struct GroupOptions {
   bool host_store = false;   // This rank serves the store; otherwise somebody else does.
   std::string prefix = "0";  // Keys of different generations must not meet.
   double timeout_seconds = 60.0;
-  bool cuda = false;  // NCCL for tensors on the GPU.
+  bool cuda = false;    // NCCL for tensors on the GPU.
+  bool second = false;  // A second group over the same ranks, for another thread's collectives.
 };
 
 // Runs `call`, which may throw LibTorch's exceptions; an exception becomes UNAVAILABLE (a
@@ -33,8 +34,8 @@ absl::Status Guard(const std::string& what, const std::function<void()>& call);
 // so that a dead rank does not take it along. `port` receives the port.
 absl::StatusOr<c10::intrusive_ptr<c10d::Store>> ServeStore(uint16_t* port);
 
-// The ranks of one run. Collectives must be called in the same order on every rank, from one
-// thread.
+// The ranks of one run. Collectives of a group must be called in the same order on every rank, from
+// one thread.
 class Group {
  public:
   // Joins all ranks or fails within the timeout, with the address in the message.
@@ -58,14 +59,21 @@ class Group {
   int rank() const { return rank_; }
   int size() const { return size_; }
   const c10::intrusive_ptr<c10d::ProcessGroup>& process_group() const { return process_group_; }
+  // Null unless the options asked for it.
+  const c10::intrusive_ptr<c10d::ProcessGroup>& second_group() const { return second_group_; }
 
  private:
-  Group(int rank, int size, c10::intrusive_ptr<c10d::ProcessGroup> group)
-      : rank_(rank), size_(size), process_group_(std::move(group)) {}
+  Group(int rank, int size, c10::intrusive_ptr<c10d::ProcessGroup> group,
+        c10::intrusive_ptr<c10d::ProcessGroup> second)
+      : rank_(rank),
+        size_(size),
+        process_group_(std::move(group)),
+        second_group_(std::move(second)) {}
 
   int rank_;
   int size_;
   c10::intrusive_ptr<c10d::ProcessGroup> process_group_;
+  c10::intrusive_ptr<c10d::ProcessGroup> second_group_;
 };
 
 }  // namespace sluice::dist

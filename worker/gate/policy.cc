@@ -86,11 +86,11 @@ std::vector<float> CleanScores(const Scores& scores) {
   return result;
 }
 
-// The share of the tokens, but at least one and at most those that are present.
-int64_t Budget(double rate, std::span<const float> scores) {
+// The share of `tokens`, but at least one and at most those that are present.
+int64_t Budget(double rate, int64_t tokens, std::span<const float> scores) {
   const int64_t present =
       std::count_if(scores.begin(), scores.end(), [](float s) { return s >= kPresent; });
-  return std::min(std::max<int64_t>(Share(rate, static_cast<int64_t>(scores.size())), 1), present);
+  return std::min(std::max<int64_t>(Share(rate, tokens), 1), present);
 }
 
 }  // namespace
@@ -113,7 +113,9 @@ std::vector<uint8_t> Decide(const Policy& policy, const Scores& scores, const Dr
   const std::span<const float> values(clean);
   std::vector<uint8_t> open(values.size(), 0);
   if (policy.kind == PolicyKind::kBudget && policy.batch_budget) {
-    OpenLargest(values, Budget(policy.rate, values), open.data());
+    const auto own = static_cast<int64_t>(values.size());
+    const int64_t tokens = policy.budget_tokens > 0 ? policy.budget_tokens : own;
+    OpenLargest(values, Budget(policy.rate, tokens, values), open.data());
     return open;
   }
   for (int64_t image = 0; image < scores.images; ++image) {
@@ -124,11 +126,11 @@ std::vector<uint8_t> Decide(const Policy& policy, const Scores& scores, const Dr
         OpenAboveThreshold(policy, row, out);
         break;
       case PolicyKind::kBudget:
-        OpenLargest(row, Budget(policy.rate, row), out);
+        OpenLargest(row, Budget(policy.rate, scores.tokens, row), out);
         break;
       case PolicyKind::kSample: {
         const std::vector<double> keys = RaceKeys(row, scores.ids[image], key);
-        OpenLargest(std::span<const double>(keys), Budget(policy.rate, row), out);
+        OpenLargest(std::span<const double>(keys), Budget(policy.rate, scores.tokens, row), out);
         break;
       }
     }

@@ -30,6 +30,9 @@ struct Policy {
   double floor = 0.0;  // Least and largest share of an image's tokens that kThreshold opens.
   double ceiling = 1.0;
   bool batch_budget = false;  // kBudget over the whole batch of this rank instead of each image.
+  // With batch_budget: the tokens that `rate` is a share of, however many this rank has; 0: its
+  // own. With one number on all ranks, all open equally many.
+  int64_t budget_tokens = 0;
 };
 
 // Scores of a batch's patch tokens.

@@ -80,6 +80,15 @@ train::Savings ReadSavings(const json& v) {
           v.at("flops").get<double>(), v.at("bytes").get<double>()};
 }
 
+train::Communication ReadCommunication(const json& v) {
+  return {v.at("own_seconds").get<double>(),
+          v.at("backward_seconds").get<double>(),
+          v.at("communication_seconds").get<double>(),
+          v.at("exposed_seconds").get<double>(),
+          v.at("hidden").get<double>(),
+          v.at("bytes").get<double>()};
+}
+
 std::vector<gate::Calibration> ReadCalibration(const json& list) {
   std::vector<gate::Calibration> result;
   for (const json& v : list.get_ref<const json::array_t&>()) {
@@ -117,6 +126,7 @@ train::TrainReport Report(const json& j) {
   Set(j, "eval_activation_rate", &r.eval_activation_rate);
   r.calibration = Take(j, "calibration", ReadCalibration);
   Set(j, "gradient_bytes", &r.gradient_bytes);
+  r.communication = Take(j, "communication", ReadCommunication);
   Set(j, "checkpoint", &r.checkpoint);
   r.losses = Take(j, "losses", Losses);
   r.curve = Take(j, "curve", ReadCurve);

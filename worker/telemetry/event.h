@@ -29,6 +29,7 @@ struct CheckpointSaved {
   std::string name{};
   uint64_t bytes = 0;
   uint64_t micros = 0;
+  std::string error{};
 };
 
 struct ProbeResult {

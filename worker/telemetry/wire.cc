@@ -21,12 +21,22 @@ void Fill(const LayerCounters& from, v1::LayerCounters& to) {
   to.mutable_score_histogram()->Add(from.score_histogram.begin(), from.score_histogram.end());
 }
 
+void Fill(const StepTiming& from, v1::StepTiming& to) {
+  to.set_own_seconds(from.own_seconds);
+  to.set_backward_seconds(from.backward_seconds);
+  to.set_communication_seconds(from.communication_seconds);
+  to.set_exposed_seconds(from.exposed_seconds);
+  to.set_open_tokens(from.open_tokens);
+  to.set_gradient_bytes(from.gradient_bytes);
+}
+
 void Fill(const CheckpointSaved& from, v1::WorkerMessage& message) {
   auto& to = *message.mutable_checkpoint_saved();
   to.set_step(from.step);
   to.set_name(from.name);
   to.set_bytes(from.bytes);
   to.set_micros(from.micros);
+  to.set_error(from.error);
 }
 
 void Fill(const ProbeResult& from, v1::WorkerMessage& message) {
@@ -161,6 +171,7 @@ v1::GateSnapshot ToProto(const GateSnapshot& snapshot) {
   if (snapshot.accuracy_dense) to.set_accuracy_dense(*snapshot.accuracy_dense);
   if (snapshot.accuracy_gated) to.set_accuracy_gated(*snapshot.accuracy_gated);
   if (snapshot.compute_saved_ratio) to.set_compute_saved_ratio(*snapshot.compute_saved_ratio);
+  if (snapshot.timing) Fill(*snapshot.timing, *to.mutable_timing());
   return to;
 }
 

@@ -9,6 +9,11 @@
 #include "common/status.h"
 
 namespace sluice::train {
+namespace {
+
+constexpr size_t kMostErrorBytes = 1024;  // The sidecar refuses longer ones.
+
+}  // namespace
 
 Checkpoints::Checkpoints(const config::TrainConfig* config, dist::Group* group,
                          telemetry::Publisher* publisher, const checkpoint::TrainState& state)
@@ -48,6 +53,9 @@ void Checkpoints::Take(const checkpoint::Saved& saved) {
   if (!failure_.ok()) {
     LogWarn(absl::StrCat(failure_.message(), "; the run goes on, the newest checkpoint is ",
                          newest_.empty() ? "none" : newest_));
+    telemetry::CheckpointSaved failed{.step = saved.step, .name = saved.name};
+    failed.error = std::string(saved.status.message().substr(0, kMostErrorBytes));
+    publisher_->Send(failed);
     return;
   }
   newest_ = saved.name;

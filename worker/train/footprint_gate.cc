@@ -32,13 +32,15 @@ FootprintGate::FootprintGate(const gate::FootprintSettings& settings, GatedModel
       reducer_(reducer),
       seed_(seed) {}
 
-absl::Status FootprintGate::Measure(const torch::Tensor& images) {
+absl::Status FootprintGate::Measure(const torch::Tensor& images,
+                                    const std::function<void()>& meets) {
   torch::Tensor sums;
   SLUICE_RETURN_IF_ERROR(dist::Guard("attention entropy", [&] {
     const torch::Tensor heads = gate::HeadEntropySums(model_->vit(), images).cpu();
     const double rows = static_cast<double>(images.size(0) * model_->vit()->config().tokens());
     sums = at::cat({heads, torch::full({1}, rows, torch::kDouble)});
   }));
+  meets();
   SLUICE_RETURN_IF_ERROR(group_->Sum(sums));
   const double* values = sums.data_ptr<double>();
   const int64_t count = sums.numel() - 1;
@@ -67,10 +69,11 @@ void FootprintGate::Resolve() {
   Apply();
 }
 
-absl::Status FootprintGate::Prepare(int64_t step, const torch::Tensor& images) {
+absl::Status FootprintGate::Prepare(int64_t step, const torch::Tensor& images,
+                                    const std::function<void()>& meets) {
   if (frozen_ || !gate::FootprintIsDue(settings_, step)) return absl::OkStatus();
   if (settings_.scorer == gate::FootprintScorer::kAttention) {
-    SLUICE_RETURN_IF_ERROR(Measure(images));
+    SLUICE_RETURN_IF_ERROR(Measure(images, meets));
   }
   Decide(step);
   return absl::OkStatus();

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -29,8 +30,10 @@ class FootprintGate {
   void Freeze(bool frozen, int64_t next_step);
   bool frozen() const { return frozen_; }
   // Before the forward of step `step` (from 1). Decides anew if that is due, from the attention of
-  // all ranks' `images` [b, C, H, W] (b may be 0): a collective then.
-  absl::Status Prepare(int64_t step, const torch::Tensor& images);
+  // all ranks' `images` [b, C, H, W] (b may be 0): a collective then, before which `meets` is
+  // called.
+  absl::Status Prepare(int64_t step, const torch::Tensor& images,
+                       const std::function<void()>& meets);
   // For a pass whose gradients are thrown away: everything is open, until Apply.
   void OpenAll();
   void Apply();
@@ -48,7 +51,7 @@ class FootprintGate {
   void Restore(std::vector<double> entropies, int64_t next_step);
 
  private:
-  absl::Status Measure(const torch::Tensor& images);
+  absl::Status Measure(const torch::Tensor& images, const std::function<void()>& meets);
   void Decide(int64_t step);
   // The decision in force before `next_step`, if there was one.
   void DecideAgain(int64_t next_step);

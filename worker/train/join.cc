@@ -30,6 +30,7 @@ absl::StatusOr<dist::Group> JoinRanks(const config::TrainConfig& config,
   options.prefix = absl::StrCat(env.restart);
   options.timeout_seconds = config.collective_timeout;
   options.cuda = cuda;
+  options.second = config.compression != "none";
   return dist::Group::Join(options);
 }
 

@@ -214,6 +214,7 @@ class Rank {
   }
 
   absl::Status WriteReport(const TrainReport& report) {
+    if (group_->size() > 1) LogInfo(Describe(report.communication));
     SLUICE_RETURN_IF_ERROR(SaveTrained(config_, *assembly_.model));
     const std::string json = ReportToJson(report);
     if (config_.json == "-") {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "worker/gate/calibration.h"
+#include "worker/train/communication.h"
 #include "worker/train/ledger.h"
 #include "worker/train/probe_finding.h"
 
@@ -61,7 +62,8 @@ struct TrainReport {
   double eval_activation_rate = 1.0;
   Savings savings;                             // Of rank 0.
   std::vector<gate::Calibration> calibration;  // Of the last one; empty if the run does none.
-  uint64_t gradient_bytes = 0;                 // That rank 0 put into collectives.
+  uint64_t gradient_bytes = 0;                 // That rank 0 handed over to be summed.
+  Communication communication;                 // Of rank 0.
   std::string checkpoint;                      // Path of the last one.
   std::vector<double> losses;                  // Per step of this process; only the first 100,000.
   std::vector<CurvePoint> curve;

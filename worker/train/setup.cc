@@ -6,6 +6,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "common/bad_value.h"
 #include "common/log_line.h"
 #include "common/status.h"
 #include "worker/checkpoint/checkpoint_folder.h"
@@ -115,6 +116,10 @@ absl::StatusOr<torch::Device> ResolveDevice(const std::string& name, int local_r
 absl::StatusOr<Assembly> Assemble(const config::TrainConfig& config, int64_t classes,
                                   const torch::Device& device) {
   SLUICE_ASSIGN_OR_RETURN(const model::VitConfig vit, config::ResolveModel(config.model, classes));
+  if (config.compression != "none" && device.is_cuda()) {
+    return BadValue("collective.compression", config.compression,
+                    "none on a GPU: only gradients between CPUs are compressed");
+  }
   if (config.memory.fp8_matmul) SLUICE_RETURN_IF_ERROR(model::CheckFloat8(device));
   Assembly assembly;
   assembly.model = std::make_unique<GatedModel>(vit, config::ResolveGates(config.gate),

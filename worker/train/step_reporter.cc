@@ -51,17 +51,20 @@ void StepReporter::OnStep(int64_t step, const StepOutcome& outcome, double secon
   snapshot.compute_saved_ratio = saved;
   snapshot.accuracy_dense = accuracies.dense;
   snapshot.accuracy_gated = accuracies.gated;
+  snapshot.timing = outcome.timing;
+  timings_.push_back(outcome.timing);
   publisher_->Publish(snapshot);
   newest_ = snapshot;
   Show(step, outcome);
 }
 
-void StepReporter::OnEnd(const Counters& counters, const Accuracies& accuracies) {
-  if (newest_.last_step == 0) return;  // No step has run.
+Communication StepReporter::OnEnd(const Counters& counters, const Accuracies& accuracies) {
+  if (newest_.last_step == 0) return {};  // No step has run.
   newest_.counters = counters;
   newest_.accuracy_dense = accuracies.dense;
   newest_.accuracy_gated = accuracies.gated;
   publisher_->Publish(newest_);
+  return Summarise(timings_);
 }
 
 void StepReporter::Show(int64_t step, const StepOutcome& outcome) {

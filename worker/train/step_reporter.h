@@ -1,11 +1,13 @@
 #pragma once
 
 #include <optional>
+#include <vector>
 
 #include "common/snapshot.h"
 #include "worker/config/train_config.h"
 #include "worker/dist/directive_agreement.h"
 #include "worker/telemetry/publisher.h"
+#include "worker/train/communication.h"
 #include "worker/train/gated_model.h"
 #include "worker/train/progress.h"
 #include "worker/train/train_step.h"
@@ -30,8 +32,9 @@ class StepReporter {
   // the share of a dense step that the gates save.
   void OnStep(int64_t step, const StepOutcome& outcome, double seconds, Counters& counters,
               std::optional<double> saved, const Accuracies& accuracies);
-  // The newest snapshot again, with what the last evaluation found: no step comes after it.
-  void OnEnd(const Counters& counters, const Accuracies& accuracies);
+  // The newest snapshot again, with what the last evaluation found: no step comes after it. Returns
+  // what the steps of this process spent on gradients.
+  Communication OnEnd(const Counters& counters, const Accuracies& accuracies);
 
  private:
   // The rate that a gate is told to keep.
@@ -45,6 +48,7 @@ class StepReporter {
   telemetry::Publisher* publisher_;
   ProgressClock progress_;
   StepTimer timer_;
+  std::vector<StepTiming> timings_;  // Per step.
   GateSnapshot newest_;
 };
 

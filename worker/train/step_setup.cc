@@ -34,7 +34,10 @@ StepOptions MakeStepOptions(const config::TrainConfig& config, int ranks) {
   options.footprint = config::ResolveFootprint(config.footprint);
   // In the shadow every image is looked at.
   if (gate.mode != "dense" && !gate.shadow) options.image_gate = {gate.image_theta, gate.score_ttl};
+  if (gate.budget_scope == "ranks")
+    options.budget_images = static_cast<double>(train.batch) / static_cast<double>(ranks);
   options.most_images = (train.batch + ranks - 1) / ranks;
+  options.compression = dist::ParseCompression(config.compression).value();
   options.schedule = {train.lr, train.min_lr_ratio, train.warmup_steps, train.steps};
   return options;
 }

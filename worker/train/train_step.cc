@@ -8,7 +8,6 @@
 #include "worker/gate/flops.h"
 #include "worker/gate/score_stats.h"
 #include "worker/memory/memory_meter.h"
-#include "worker/train/clock.h"
 #include "worker/train/evaluate.h"
 
 namespace sluice::train {
@@ -83,10 +82,14 @@ TrainStep::TrainStep(GatedModel* model, Optimizer* optimizer, dist::Group* group
       agreement_(agreement),
       loader_(loader),
       options_(options),
-      reducer_(*group, optimizer->parameters(), Names(optimizer->shapes())),
+      reducer_(*group, optimizer->parameters(), Names(optimizer->shapes()), options.compression),
       footprint_(options.footprint, model, optimizer, group, &reducer_, options.seed),
       image_gate_(options.image_gate),
-      exchange_(*group) {}
+      exchange_(*group) {
+  const auto patches = static_cast<double>(model->vit()->config().patches());
+  for (GateAt& gate : model->settings().gates)
+    gate.policy.budget_tokens = std::llround(options.budget_images * patches);
+}
 
 void TrainStep::Count(const GateDecision& decision, const ModelBatch& batch,
                       dist::ControlInput& input, Counters& counters) {
@@ -113,6 +116,7 @@ bool TrainStep::LedgerIsDue(int64_t step) const {
 
 absl::Status TrainStep::MeasureDense(const ModelBatch& batch, bool reduce) {
   const auto start = Clock::now();
+  if (!has_met_) own_seconds_ += SecondsSince(own_since_);
   footprint_.OpenAll();
   TrainPass pass;
   SLUICE_RETURN_IF_ERROR(dist::Guard("dense forward of the ledger", [&] {
@@ -125,7 +129,14 @@ absl::Status TrainStep::MeasureDense(const ModelBatch& batch, bool reduce) {
   optimizer_->ClearGradients();
   footprint_.Apply();
   ledger_seconds_ = SecondsSince(start);
+  own_since_ = Clock::now();
+  reducer_.TakeTraffic();
   return absl::OkStatus();
+}
+
+void TrainStep::Meet() {
+  if (!has_met_) own_seconds_ += SecondsSince(own_since_);
+  has_met_ = true;
 }
 
 TrainPass TrainStep::Forward(const ModelBatch& batch, dist::ControlInput& input, Counters& counters,
@@ -171,7 +182,8 @@ absl::Status TrainStep::RunMicroStep(int64_t step, int64_t micro, dist::ControlI
   SLUICE_ASSIGN_OR_RETURN(const ModelBatch batch, NextBatch(draw));
   // The first micro-step is the one that is measured: no gradient stands yet.
   LedgerEntry* const ledger = ledger_ && micro == 0 ? &*ledger_ : nullptr;
-  if (micro == 0) SLUICE_RETURN_IF_ERROR(footprint_.Prepare(step, batch.images));
+  if (micro == 0)
+    SLUICE_RETURN_IF_ERROR(footprint_.Prepare(step, batch.images, [this] { Meet(); }));
   if (ledger != nullptr) SLUICE_RETURN_IF_ERROR(MeasureDense(batch, is_last));
   const auto start = Clock::now();
   TrainPass pass;
@@ -179,7 +191,9 @@ absl::Status TrainStep::RunMicroStep(int64_t step, int64_t micro, dist::ControlI
     const std::unique_ptr<memory::MemoryMeter> meter =
         ledger != nullptr ? MeterFor(batch) : nullptr;
     pass = Forward(batch, input, counters, ledger, [&] {
-      if (is_last) exchange_.Start(input);
+      if (!is_last) return;
+      Meet();
+      exchange_.Start(input);
     });
     if (meter != nullptr) ledger->gated_bytes = meter->held();
     loss_sum_ += pass.loss_sum.item<double>();
@@ -226,6 +240,9 @@ absl::Status TrainStep::Update(int64_t step, StepOutcome& outcome) {
 absl::StatusOr<StepOutcome> TrainStep::Run(int64_t step, const dist::ControlInput& wishes,
                                            Counters& counters) {
   loss_sum_ = correct_ = ledger_seconds_ = flops_ = 0.0;
+  own_seconds_ = update_seconds_;
+  own_since_ = Clock::now();
+  has_met_ = false;
   ledger_.reset();
   if (LedgerIsDue(step)) {
     ledger_.emplace();
@@ -248,12 +265,21 @@ absl::StatusOr<StepOutcome> TrainStep::Run(int64_t step, const dist::ControlInpu
   // First the check of versions: ranks that disagree must not change parameters.
   SLUICE_RETURN_IF_ERROR(agreement_->AwaitDurable());
   SLUICE_RETURN_IF_ERROR(agreement_->Accept(step, outcome.control));
+  const auto met = Clock::now();
   SLUICE_RETURN_IF_ERROR(Update(step, outcome));
+  update_seconds_ = SecondsSince(met);
   ++counters.steps;
   counters.backward_steps += outcome.updated ? 1 : 0;
   outcome.ledger = ledger_;
   outcome.flops = flops_;
   outcome.ledger_seconds = ledger_seconds_;
+  const dist::Traffic traffic = reducer_.TakeTraffic();
+  outcome.timing = {own_seconds_,
+                    traffic.backward_seconds,
+                    traffic.communication_seconds,
+                    traffic.exposed_seconds,
+                    static_cast<uint64_t>(input.tokens_open),
+                    traffic.bytes};
   return outcome;
 }
 

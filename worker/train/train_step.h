@@ -7,12 +7,14 @@
 #include <utility>
 
 #include "common/counters.h"
+#include "common/snapshot.h"
 #include "worker/data/loader.h"
 #include "worker/dist/control.h"
 #include "worker/dist/directive_agreement.h"
 #include "worker/dist/grad_reducer.h"
 #include "worker/legacy/rehearsal.h"
 #include "worker/torch.h"
+#include "worker/train/clock.h"
 #include "worker/train/ewc.h"
 #include "worker/train/footprint_gate.h"
 #include "worker/train/gated_model.h"
@@ -31,13 +33,17 @@ struct StepOptions {
   LearningRateSchedule schedule;
   gate::FootprintSettings footprint;
   ImageGateOptions image_gate;
-  int64_t most_images = 0;         // Of a rank's share of a micro-step.
-  int64_t ledger_every = 0;        // Steps between measurements of what the gates save; 0: none.
-  std::shared_ptr<const Ewc> ewc;  // Likewise.
-  std::shared_ptr<const legacy::Rehearsal> rehearsal;  // May be null: nothing is rehearsed.
+  int64_t most_images = 0;   // Of a rank's share of a micro-step.
+  int64_t ledger_every = 0;  // Steps between measurements of what the gates save; 0: none.
+  // With a budget over a rank's batch: images that it is a share of, the same on all ranks; 0:
+  // those that the rank has.
+  double budget_images = 0.0;
+  dist::Compression compression = dist::Compression::kNone;
+  std::shared_ptr<const Ewc> ewc;                      // May be null: nothing is consolidated,
+  std::shared_ptr<const legacy::Rehearsal> rehearsal;  // or rehearsed.
 };
 
-// What a step did, the same on all ranks but `local_*`.
+// What a step did.
 struct StepOutcome {
   dist::ControlResult control;
   std::optional<double> loss;  // Mean over the open images of all ranks.
@@ -49,6 +55,7 @@ struct StepOutcome {
   // This rank's measurement, if one was due, and the seconds that it took beyond the step.
   std::optional<LedgerEntry> ledger;
   double ledger_seconds = 0.0;
+  StepTiming timing;  // Of this rank; what the ledger's dense pass took is not in it.
 };
 
 // One training step of one rank: forward to the gate, control sums, the rest, backward with the
@@ -91,6 +98,8 @@ class TrainStep {
   // The next images, with what is rehearsed among them.
   absl::StatusOr<ModelBatch> NextBatch(uint64_t draw);
   absl::Status Update(int64_t step, StepOutcome& outcome);
+  // This rank is about to enter a collective.
+  void Meet();
 
   GatedModel* model_;
   Optimizer* optimizer_;
@@ -103,6 +112,11 @@ class TrainStep {
   ImageGate image_gate_;
   dist::ControlExchange exchange_;
   double flops_ = 0.0;
+  // What this rank worked for the step before it met the others: until own_since_, and from then.
+  double own_seconds_ = 0.0;
+  Clock::time_point own_since_{};
+  bool has_met_ = false;
+  double update_seconds_ = 0.0;  // Of the step before.
   double loss_sum_ = 0.0;
   double correct_ = 0.0;
   std::optional<LedgerEntry> ledger_;  // Of this step.

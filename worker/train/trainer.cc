@@ -278,7 +278,7 @@ absl::StatusOr<TrainReport> Trainer::Run() {
   report_.publisher_cpu_seconds = parts_.publisher->Stats().cpu_seconds;
   const auto last = static_cast<int64_t>(state_.step);
   SLUICE_RETURN_IF_ERROR(End(last));
-  reporter_.OnEnd(counters_, Found());
+  report_.communication = reporter_.OnEnd(counters_, Found());
   torch::Tensor flops = torch::tensor({report_.flops}, torch::kDouble);
   if (parts_.group->size() > 1) SLUICE_RETURN_IF_ERROR(parts_.group->Sum(flops));
   report_.flops = flops.item<double>();

@@ -84,11 +84,23 @@ TEST(CtlFormat, ARunInFull) {
         "              0\n"
         "    4     0.3500            -            0.250       0.4500   0.4500  0.0000          120"
         "            360\n",
-        "\nRANK  STATE  STEP  GENERATION\n"
-        "   0  live     30           0\n"
-        "   1  live     31           0\n"}) {
+        "straggler       rank 1, 125.0 ms behind the median rank\n",
+        "\nRANK  STATE  STEP  GENERATION  OWN MS  WAIT MS  TOKENS OPEN\n"
+        "   0  live     30           0   125.0     62.5           60\n"
+        "   1  live     31           0   250.0     62.5           61\n"}) {
     EXPECT_THAT(text, HasSubstr(line));
   }
+}
+
+TEST(CtlFormat, RanksThatDoNotSayHowLongTheyWorkHaveNoStraggler) {
+  v1::RunState state = StateOf("a");
+  state.mutable_ranks(0)->clear_timing();
+  EXPECT_THAT(RunText(state), HasSubstr("straggler       -\n"));
+  EXPECT_THAT(RankTable(state),
+              HasSubstr("   0  live     30           0       -        -            -\n"));
+  state = StateOf("a");
+  state.mutable_ranks(1)->set_connected(false);
+  EXPECT_THAT(RunText(state), HasSubstr("straggler       -\n"));
 }
 
 TEST(CtlFormat, BeforeTheFirstWindowAveragesAreUnknown) {

@@ -13,6 +13,9 @@ inline void AddRank(uint32_t rank, bool connected, bool ended, v1::RunState* sta
   to->set_connected(connected);
   to->set_ended(ended);
   to->set_step(30 + rank);
+  to->mutable_timing()->set_own_seconds(0.125 * (1 + rank));
+  to->mutable_timing()->set_exposed_seconds(0.0625);
+  to->mutable_timing()->set_open_tokens(60 + rank);
 }
 
 inline void SetLayer(uint32_t layer, double threshold, double rate, double ema,

@@ -108,6 +108,22 @@ TEST_F(RunAlerts, RefusedNumbersAndDirectivesFire) {
   EXPECT_EQ(Record().alerts.applied_version, 1u);
 }
 
+TEST_F(RunAlerts, ACheckpointThatWasNotSavedFiresUntilOneIs) {
+  const auto checkpoint = [](const std::string& name, const std::string& error) {
+    Event event{error.empty() ? "checkpoint" : "checkpoint_failed", name, 5, "{}", {}, false};
+    event.detail = error;
+    return event;
+  };
+  Send(checkpoint("a", ""));
+  EXPECT_THAT(Firing(), IsEmpty());
+  Send(checkpoint("b", "write b: No space left on device"));
+  EXPECT_THAT(Firing(), ElementsAre("checkpoint_failed"));
+  EXPECT_EQ(Record().alerts.firing[0].reason,
+            "the newest checkpoint was not saved: write b: No space left on device");
+  Send(checkpoint("c", ""));
+  EXPECT_THAT(Firing(), IsEmpty());
+}
+
 TEST_F(RunAlerts, AWindowWithSilentStepsRaisesNoRateAlert) {
   for (uint64_t step = 1; step <= 15; ++step) SendClosed(step, true);
   for (uint64_t step = 16; step <= 29; ++step) SendClosed(step, false);

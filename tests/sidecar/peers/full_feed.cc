@@ -52,6 +52,7 @@ v1::WorkerMessage FullSnapshot(const RankClient& rank, uint64_t seq, uint64_t st
   layer->set_layer(kLayer);
   layer->set_threshold(0.3);
   FillNumbers(layer);
+  FillNumbers(snapshot->mutable_timing());
   FillNumbers(snapshot);
   return message;
 }

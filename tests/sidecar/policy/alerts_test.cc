@@ -250,6 +250,17 @@ TEST(Alerts, RefusedNumbersFireUntilAWindowWithoutThem) {
   EXPECT_THAT(run.Names(), IsEmpty());
 }
 
+TEST(Alerts, ACheckpointThatWasNotSavedIsNamed) {
+  Watched run;
+  run.state.checkpoint_error = "disk full";
+  run.Look();
+  EXPECT_EQ(run.Only().name, "checkpoint_failed");
+  EXPECT_EQ(run.Only().reason, "the newest checkpoint was not saved: disk full");
+  run.state.checkpoint_error.clear();
+  run.Look();
+  EXPECT_THAT(run.Names(), IsEmpty());
+}
+
 TEST(Alerts, AReasonNamesAFewAndCountsTheRest) {
   Watched run;
   run.input.ranks.clear();

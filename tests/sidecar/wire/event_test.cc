@@ -39,6 +39,9 @@ TEST(EventFromProto, KindKeyAndStepMakeItIdempotent) {
   message.mutable_checkpoint_saved()->set_name("c.safetensors");
   message.mutable_checkpoint_saved()->set_step(20);
   expect("checkpoint", "c.safetensors", 20);
+  message.mutable_checkpoint_saved()->set_error("disk full");
+  expect("checkpoint_failed", "c.safetensors", 20);
+  EXPECT_EQ(EventFromProto(message)->detail, "disk full");
   message.mutable_breaker_action_done()->set_directive_version(4);
   message.mutable_breaker_action_done()->set_step(21);
   expect("breaker", "4", 21);
@@ -128,6 +131,9 @@ TEST(EventFromProto, ARefusedDirectiveComesWithItsReason) {
 TEST(EventFromProto, TextsHaveALimitAndNamesAreNames) {
   v1::WorkerMessage message;
   message.mutable_run_ended()->set_error(std::string(4097, 'e'));
+  EXPECT_EQ(ReasonOf(EventFromProto(message).status()), RefusalReason::kLimit);
+  message.mutable_checkpoint_saved()->set_name("c");
+  message.mutable_checkpoint_saved()->set_error(std::string(4097, 'e'));
   EXPECT_EQ(ReasonOf(EventFromProto(message).status()), RefusalReason::kLimit);
   message.mutable_checkpoint_saved()->set_name("../c");
   EXPECT_EQ(ReasonOf(EventFromProto(message).status()), RefusalReason::kMalformed);

@@ -37,6 +37,29 @@ TEST(RunStateToProto, ShowsTheRunAndLeavesHistogramsOutOfTheBriefForm) {
   EXPECT_EQ(brief.counters().steps(), 12u);
 }
 
+TEST(RunStateToProto, SaysWhereEachRanksNewestStepWent) {
+  testing::Bench bench;
+  auto sink = bench.Greet({"r", 0, 0, 1, 1, 0}, testing::HelloOf("i", 2));
+  GateSnapshot snapshot = testing::SnapshotAt(2);
+  snapshot.timing = StepTiming{0.1, 0.2, 0.3, 0.4, 50, 60};
+  bench.Send(sink, {"r", 0, 0, 1, 1, 1}, snapshot);
+  snapshot.first_step = snapshot.last_step = 1;  // Older: it came late.
+  snapshot.timing->own_seconds = 9.0;
+  bench.Send(sink, {"r", 0, 0, 1, 1, 2}, snapshot);
+  v1::RunState state;
+  RunStateToProto(*bench.View(), true, &state);
+  ASSERT_EQ(state.ranks_size(), 1);
+  EXPECT_EQ(
+      state.ranks(0).timing().ShortDebugString(),
+      "own_seconds: 0.1 backward_seconds: 0.2 communication_seconds: 0.3 exposed_seconds: 0.4 "
+      "open_tokens: 50 gradient_bytes: 60");
+  // The next process of the rank has not said anything yet.
+  bench.Greet({"r", 0, 0, 1, 2, 0}, testing::HelloOf("i", 2));
+  state.Clear();
+  RunStateToProto(*bench.View(), true, &state);
+  EXPECT_FALSE(state.ranks(0).has_timing());
+}
+
 TEST(RunStateToProto, ShowsAlertsProbesAndTheBreaker) {
   RunView view;
   view.record.probes["old"] = {20, 0.05, 0.03, 4, 5};

@@ -38,6 +38,9 @@ TEST(GateConfigTest, PoliciesAreWhatTheOptionsSay) {
   EXPECT_EQ(policy.ceiling, 0.6);
   EXPECT_TRUE(policy.batch_budget);
   EXPECT_FALSE(ResolveGates({}).gates[0].policy.batch_budget);
+  GateConfig balanced;
+  balanced.budget_scope = "ranks";
+  EXPECT_TRUE(ResolveGates(balanced).gates[0].policy.batch_budget);
   EXPECT_FALSE(ResolveGates({}).decides());
 }
 

@@ -15,9 +15,9 @@
 namespace sluice::dist::testing {
 
 // Runs `body` on `size` ranks that are threads of this process. Every group lives until all ranks
-// have ended, so that no rank sees a connection close early.
+// have ended, so that no rank sees a connection close early. `second`: as in GroupOptions.
 inline void RunRanks(int size, const std::function<void(Group&)>& body,
-                     double timeout_seconds = 30.0) {
+                     double timeout_seconds = 30.0, bool second = false) {
   // c10d's flight recorder is one per process and its bookkeeping is not made for ranks that are
   // threads.
   ::setenv("TORCH_FR_BUFFER_SIZE", "0", /*replace=*/1);
@@ -31,6 +31,7 @@ inline void RunRanks(int size, const std::function<void(Group&)>& body,
       options.rank = rank;
       options.size = size;
       options.timeout_seconds = timeout_seconds;
+      options.second = second;
       absl::StatusOr<Group> group = Group::JoinOver(store, options);
       ASSERT_TRUE(group.ok()) << group.status();
       groups[rank].emplace(*std::move(group));

@@ -258,5 +258,26 @@ TEST(Policy, GatesDrawApart) {
   EXPECT_NE(Decide(policy, batch.scores(), {1, 2, 0}), Decide(policy, batch.scores(), {1, 2, 1}));
 }
 
+TEST(Policy, ABatchsBudgetMayBeAShareOfMoreTokensThanItHas) {
+  Policy policy = Share(PolicyKind::kBudget, 0.5, true);
+  for (const auto& [images, tokens] : {std::pair{4, 36}, {3, 36}, {5, 40}}) {
+    const Batch batch = RandomBatch(images, 9, 5);
+    policy.budget_tokens = tokens;
+    const Mask open = Decide(policy, batch.scores(), {});
+    EXPECT_EQ(CountOpen(open), tokens / 2) << images;
+    // The largest of the batch.
+    float least = 1.0f, most = 0.0f;
+    for (size_t i = 0; i < open.size(); ++i) {
+      if (open[i] != 0) least = std::min(least, batch.values[i]);
+      if (open[i] == 0) most = std::max(most, batch.values[i]);
+    }
+    EXPECT_GT(least, most);
+  }
+  policy.budget_tokens = 100;
+  EXPECT_EQ(CountOpen(Decide(policy, RandomBatch(4, 9, 5).scores(), {})), 36) << "all there are";
+  policy.batch_budget = false;  // Then each image has a budget of its own.
+  EXPECT_EQ(CountOpen(Decide(policy, RandomBatch(4, 10, 5).scores(), {})), 20);
+}
+
 }  // namespace
 }  // namespace sluice::gate

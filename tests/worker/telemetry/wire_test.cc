@@ -27,6 +27,7 @@ TEST(WireTest, ASnapshotKeepsEveryField) {
   snapshot.rate_alerts_silent = true;
   snapshot.accuracy_dense = 0.75;
   snapshot.compute_saved_ratio = -0.25;
+  snapshot.timing = StepTiming{1, 2, 3, 4, 5, 6};
   snapshot.counters.gate_decision.Add(100);
   snapshot.counters.inference.Add(3000);
   snapshot.counters.layers[0].score_sum_micro = 11;
@@ -46,6 +47,10 @@ TEST(WireTest, ASnapshotKeepsEveryField) {
   EXPECT_FALSE(message.has_accuracy_gated());
   EXPECT_EQ(message.compute_saved_ratio(), -0.25);
   EXPECT_FALSE(ToProto(MakeSnapshot(9)).has_compute_saved_ratio());
+  EXPECT_EQ(message.timing().ShortDebugString(),
+            "own_seconds: 1 backward_seconds: 2 communication_seconds: 3 exposed_seconds: 4 "
+            "open_tokens: 5 gradient_bytes: 6");
+  EXPECT_FALSE(ToProto(MakeSnapshot(9)).has_timing());
   ASSERT_EQ(message.layers_size(), 1);
   EXPECT_EQ(message.layers(0).layer(), 4u);
   EXPECT_EQ(message.layers(0).threshold(), 0.25);
@@ -75,6 +80,8 @@ TEST(WireTest, EventsKeepEveryField) {
   SetBody(Event(CheckpointSaved{.step = 1, .name = "c", .bytes = 2, .micros = 3}), message);
   EXPECT_EQ(message.checkpoint_saved().ShortDebugString(),
             "step: 1 name: \"c\" bytes: 2 micros: 3");
+  SetBody(Event(CheckpointSaved{.step = 1, .name = "c", .error = "disk"}), message);
+  EXPECT_EQ(message.checkpoint_saved().ShortDebugString(), "step: 1 name: \"c\" error: \"disk\"");
   SetBody(Event(ProbeResult{.probe = "p",
                             .step = 1,
                             .images = 2,

@@ -30,6 +30,7 @@ TEST(Report, HoldsEveryValueUnderItsName) {
   report.savings = {5, 0.5, 0.625, 0.75};
   report.calibration = {{2, 1.5, 0.25, 0.125}};
   report.gradient_bytes = 4096;
+  report.communication = {0.25, 0.5, 0.375, 0.125, 0.75, 1024};
   report.checkpoint = "folder/checkpoint";
   report.losses = {2.5, 1.0 / 3.0};
   report.curve = {{20, 6.25, 0.625, std::nullopt}};
@@ -69,6 +70,8 @@ TEST(Report, HoldsEveryValueUnderItsName) {
   EXPECT_EQ(j.at("calibration"), nlohmann::json::parse(R"([{"layer": 2, "temperature": 1.5,
       "error_before": 0.25, "error_after": 0.125}])"));
   EXPECT_EQ(j.at("gradient_bytes"), 4096);
+  EXPECT_EQ(j.at("communication"), json::parse(R"({"own_seconds": 0.25, "backward_seconds": 0.5,
+      "communication_seconds": 0.375, "exposed_seconds": 0.125, "hidden": 0.75, "bytes": 1024.0})"));
   EXPECT_EQ(j.at("checkpoint"), "folder/checkpoint");
   EXPECT_EQ(j.at("losses"), (json{2.5, 1.0 / 3.0})) << "exact";
   ASSERT_EQ(j.at("curve").size(), 1u);
@@ -76,7 +79,7 @@ TEST(Report, HoldsEveryValueUnderItsName) {
                                     {"seconds", 6.25},
                                     {"accuracy_dense", 0.625},
                                     {"accuracy_gated", nullptr}}));
-  EXPECT_EQ(j.size(), 26u);
+  EXPECT_EQ(j.size(), 27u);
 }
 
 TEST(Report, WhatWasNotMeasuredIsNull) {

@@ -104,6 +104,14 @@ TEST_F(SetupTest, TheSeedDecidesTheWeights) {
   EXPECT_FALSE(a.model->vit()->pos_embed.equal(c.model->vit()->pos_embed));
 }
 
+TEST_F(SetupTest, CompressionIsForGradientsBetweenCpus) {
+  config::TrainConfig config = Config();
+  config.compression = "bf16";
+  Make(config);
+  EXPECT_TRUE(SaysInvalid(Assemble(config, 7, torch::Device(torch::kCUDA, 0)).status(),
+                          {"collective.compression", "bf16", "none on a GPU"}));
+}
+
 TEST_F(SetupTest, AWeightsFileGivesTheModelAndLeavesTheHead) {
   Assembly saved = Make(Config());
   Draw(saved, 5);

@@ -23,6 +23,7 @@ namespace sluice::train::testing {
 using NamedGradients = std::map<std::string, torch::Tensor>;
 
 constexpr uint64_t kDrawSeed = 5;
+constexpr std::chrono::milliseconds kSlowImage{80};
 
 // A step as the test describes it. `ids` holds accumulate * batch images per step: the micro-steps'
 // global batches, one behind the other.
@@ -38,6 +39,9 @@ struct StepCase {
   gate::FootprintSettings footprint = {};
   ImageGateOptions image_gate = {};
   double image_theta = 0.0;
+  double budget_images = 0.0;
+  dist::Compression compression = dist::Compression::kNone;
+  int slow_rank = -1;  // Its images take kSlowImage each to load.
   int64_t plans_per_epoch = 1'000'000;
   model::AdapterConfig adapters = {};
   bool adapters_only = false;
@@ -142,6 +146,15 @@ inline void ExpectOutcome(const StepOutcome& outcome, const ExpectedStep& expect
   EXPECT_NEAR(*outcome.gradient_norm, norm, Tolerance(type) * norm);
 }
 
+class SlowDataset : public PatternDataset {
+ public:
+  using PatternDataset::PatternDataset;
+  absl::StatusOr<data::Sample> Get(int64_t index) const override {
+    std::this_thread::sleep_for(kSlowImage);
+    return PatternDataset::Get(index);
+  }
+};
+
 // One rank with all that it needs, as RankMain puts it together.
 class StepRank {
  public:
@@ -155,7 +168,9 @@ class StepRank {
     options.end_step = static_cast<int64_t>(c.ids.size()) / c.batch;
     const data::IndexRange share = data::RankShare(c.batch, group.rank(), group.size());
     loader_ = std::make_unique<data::Loader>(
-        std::make_shared<PatternDataset>(c.ids), data::PipelineConfig(),
+        group.rank() == c.slow_rank ? std::make_shared<SlowDataset>(c.ids)
+                                    : std::make_shared<PatternDataset>(c.ids),
+        data::PipelineConfig(),
         [share, batch = c.batch, epoch = c.plans_per_epoch](int64_t plan) {
           data::BatchPlan result;
           result.epoch = plan / epoch;
@@ -171,6 +186,8 @@ class StepRank {
     step.footprint = c.footprint;
     step.image_gate = c.image_gate;
     step.most_images = c.batch;
+    step.budget_images = c.budget_images;
+    step.compression = c.compression;
     step.seed = kDrawSeed;
     step.schedule = {1e-3, 0.0, 2, 10};
     step_ = std::make_unique<TrainStep>(model_.get(), optimizer_.get(), &group, &*agreement_,
@@ -217,10 +234,11 @@ inline void OnRanks(const StepCase& c, int ranks,
     models.back()->settings().image_theta = c.image_theta;
     models.back()->Attach(c.adapters, c.adapters_only);
   }
-  dist::testing::RunRanks(ranks, [&](dist::Group& group) {
+  const auto run = [&](dist::Group& group) {
     StepRank rank(c, std::move(models[group.rank()]), group);
     body(rank, group);
-  });
+  };
+  dist::testing::RunRanks(ranks, run, 30.0, c.compression != dist::Compression::kNone);
 }
 
 }  // namespace sluice::train::testing

@@ -41,6 +41,7 @@ class StepReporterTest : public ::testing::Test {
     outcome_.learning_rate = 0.03125;
     outcome_.control.tokens = 90;
     outcome_.control.tokens_open = 27;
+    outcome_.timing = {0.125, 0.25, 0.0625, 0.03125, 13, 4096};
   }
 
   StepReporter Reporter(bool shows = false) {
@@ -78,6 +79,7 @@ class StepReporterTest : public ::testing::Test {
     snapshot.compute_saved_ratio = 0.4375;
     snapshot.accuracy_dense = 0.875;
     snapshot.accuracy_gated = 0.625;
+    snapshot.timing = StepTiming{0.125, 0.25, 0.0625, 0.03125, 13, 4096};
     return snapshot;
   }
   // Lines on the terminal while all steps are reported.
