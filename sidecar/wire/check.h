@@ -1,15 +1,17 @@
 #pragma once
 
 #include <cstdint>
-#include <limits>
 #include <string>
 
 #include "absl/status/status.h"
 
 namespace sluice::sidecar {
 
-// Bound of a field that may hold any finite number.
-inline constexpr double kMaxNumber = std::numeric_limits<double>::max();
+// Bound of a field that may hold any number that a training can give: squares and ratios of such
+// numbers are finite as well.
+inline constexpr double kMaxNumber = 1e100;
+// Largest index of a gate layer.
+inline constexpr uint64_t kMaxLayer = 10000;
 
 // Checks of single fields. An error is a refusal (engine/refusal.h) that names field, value and
 // expected range.

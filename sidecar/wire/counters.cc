@@ -3,6 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/status.h"
 #include "sidecar/engine/refusal.h"
+#include "sidecar/wire/check.h"
 
 namespace sluice::sidecar {
 namespace {
@@ -34,6 +35,7 @@ absl::Status CopyLatency(const std::string& field, const v1::LatencyHistogram& f
 }
 
 absl::Status CopyLayer(const std::string& field, const v1::LayerCounters& from, LayerCounters& to) {
+  SLUICE_RETURN_IF_ERROR(CheckInteger(field + ".layer", from.layer(), 0, kMaxLayer));
   for (uint64_t count : {from.tokens_open(), from.tokens_closed(), from.score_sum_micro(),
                          from.score_square_sum_micro()}) {
     SLUICE_RETURN_IF_ERROR(CheckCount(field, count));

@@ -24,7 +24,14 @@ std::string ToJson(const google::protobuf::Message& message) {
   return json;
 }
 
+absl::Status CheckTotal(const std::string& field, uint64_t value) {
+  return CheckInteger(field, value, 0, kMaxCount);
+}
+
 absl::StatusOr<Event> FromCheckpoint(const v1::CheckpointSaved& p) {
+  SLUICE_RETURN_IF_ERROR(CheckTotal("checkpoint_saved.step", p.step()));
+  SLUICE_RETURN_IF_ERROR(CheckTotal("checkpoint_saved.bytes", p.bytes()));
+  SLUICE_RETURN_IF_ERROR(CheckTotal("checkpoint_saved.micros", p.micros()));
   SLUICE_RETURN_IF_ERROR(CheckName("checkpoint_saved.name", p.name()));
   SLUICE_RETURN_IF_ERROR(CheckLength("checkpoint_saved.error", p.error(), kMaxText));
   // The same one may be saved later.
@@ -36,6 +43,8 @@ absl::StatusOr<Event> FromCheckpoint(const v1::CheckpointSaved& p) {
 
 absl::StatusOr<Event> FromProbe(const v1::ProbeResult& p) {
   SLUICE_RETURN_IF_ERROR(CheckName("probe_result.probe", p.probe()));
+  SLUICE_RETURN_IF_ERROR(CheckTotal("probe_result.step", p.step()));
+  SLUICE_RETURN_IF_ERROR(CheckTotal("probe_result.images", p.images()));
   SLUICE_RETURN_IF_ERROR(CheckNumber("probe_result.loss", p.loss(), 0.0, kMaxNumber));
   SLUICE_RETURN_IF_ERROR(CheckNumber("probe_result.difference_standard_error",
                                      p.difference_standard_error(), 0.0, kMaxNumber));
@@ -53,6 +62,9 @@ absl::StatusOr<Event> FromProbe(const v1::ProbeResult& p) {
 }
 
 absl::StatusOr<Event> FromBreaker(const v1::BreakerActionDone& p) {
+  SLUICE_RETURN_IF_ERROR(
+      CheckTotal("breaker_action_done.directive_version", p.directive_version()));
+  SLUICE_RETURN_IF_ERROR(CheckTotal("breaker_action_done.step", p.step()));
   SLUICE_RETURN_IF_ERROR(CheckLength("breaker_action_done.error", p.error(), kMaxText));
   if (!v1::BreakerAction_IsValid(p.action())) {
     return Refuse(RefusalReason::kUnknown,
@@ -65,7 +77,20 @@ absl::StatusOr<Event> FromBreaker(const v1::BreakerActionDone& p) {
   return event;
 }
 
+absl::StatusOr<Event> FromApplied(const v1::DirectiveApplied& p) {
+  SLUICE_RETURN_IF_ERROR(CheckTotal("directive_applied.version", p.version()));
+  SLUICE_RETURN_IF_ERROR(CheckTotal("directive_applied.step", p.step()));
+  return Event{"directive_applied", absl::StrCat(p.version()), p.step(), ToJson(p), {}, false,
+               p.version()};
+}
+
 absl::StatusOr<Event> FromRefused(const v1::DirectiveRefused& p) {
+  SLUICE_RETURN_IF_ERROR(CheckTotal("directive_refused.version", p.version()));
+  if (!v1::RefusalReason_IsValid(p.reason())) {
+    return Refuse(RefusalReason::kUnknown,
+                  absl::StrCat("directive_refused.reason is ", static_cast<int>(p.reason()),
+                               ", expected one that is known here"));
+  }
   SLUICE_RETURN_IF_ERROR(CheckLength("directive_refused.detail", p.detail(), kMaxText));
   return Event{"directive_refused", absl::StrCat(p.version()), 0, ToJson(p), {}, false, p.version(),
                p.detail()};
@@ -92,6 +117,7 @@ absl::StatusOr<Event> FromActivity(const v1::GroupActivity& p) {
 }
 
 absl::StatusOr<Event> FromEnded(const v1::RunEnded& p, uint32_t rank) {
+  SLUICE_RETURN_IF_ERROR(CheckTotal("run_ended.step", p.step()));
   SLUICE_RETURN_IF_ERROR(CheckLength("run_ended.error", p.error(), kMaxText));
   return Event{"ended", absl::StrCat("rank ", rank), p.step(), ToJson(p), {}, true};
 }
@@ -107,13 +133,7 @@ absl::StatusOr<Event> EventFromProto(const v1::WorkerMessage& proto) {
     case v1::WorkerMessage::kBreakerActionDone:
       return FromBreaker(proto.breaker_action_done());
     case v1::WorkerMessage::kDirectiveApplied:
-      return Event{"directive_applied",
-                   absl::StrCat(proto.directive_applied().version()),
-                   proto.directive_applied().step(),
-                   ToJson(proto.directive_applied()),
-                   {},
-                   false,
-                   proto.directive_applied().version()};
+      return FromApplied(proto.directive_applied());
     case v1::WorkerMessage::kDirectiveRefused:
       return FromRefused(proto.directive_refused());
     case v1::WorkerMessage::kGroupActivity:

@@ -12,6 +12,20 @@ namespace sluice::sidecar {
 namespace {
 
 constexpr uint64_t kMaxRanks = 100000;
+// A bound of sense: the ladder has five rungs.
+constexpr uint64_t kMaxBreakerLevel = 100;
+constexpr uint64_t kMaxGeneration = uint64_t{1} << 24;
+// Unix nanoseconds up to the year 2262.
+constexpr uint64_t kMaxIncarnation = (uint64_t{1} << 63) - 1;
+
+absl::Status CheckProcess(const v1::Hello& proto, const v1::Identity& identity) {
+  SLUICE_RETURN_IF_ERROR(CheckName("hello.instance", proto.instance()));
+  SLUICE_RETURN_IF_ERROR(CheckInteger("hello.world_size", proto.world_size(), 1, kMaxRanks));
+  SLUICE_RETURN_IF_ERROR(CheckInteger("identity.rank", identity.rank(), 0, proto.world_size() - 1));
+  SLUICE_RETURN_IF_ERROR(
+      CheckInteger("identity.generation", identity.generation(), 0, kMaxGeneration));
+  return CheckInteger("identity.incarnation", identity.incarnation(), 0, kMaxIncarnation);
+}
 
 absl::Status CheckGates(const v1::Hello& proto) {
   if (proto.gates_size() > kMaxGateLayers) {
@@ -23,7 +37,7 @@ absl::Status CheckGates(const v1::Hello& proto) {
   for (int i = 0; i < proto.gates_size(); ++i) {
     const v1::GateLayer& gate = proto.gates(i);
     const std::string field = absl::StrCat("hello.gates[", i, "]");
-    SLUICE_RETURN_IF_ERROR(CheckInteger(field + ".layer", gate.layer(), former + 1, 10000));
+    SLUICE_RETURN_IF_ERROR(CheckInteger(field + ".layer", gate.layer(), former + 1, kMaxLayer));
     former = gate.layer();
     SLUICE_RETURN_IF_ERROR(CheckNumber(field + ".threshold", gate.threshold(), 0.0, 1.0));
     SLUICE_RETURN_IF_ERROR(CheckNumber(field + ".target_rate", gate.target_rate(), 0.0, 1.0));
@@ -51,6 +65,10 @@ absl::StatusOr<std::optional<Directive>> InForceFromProto(const v1::Hello& proto
   }
   SLUICE_RETURN_IF_ERROR(
       CheckInteger("hello.in_force.version", directive.version, 1, uint64_t{1} << 62));
+  SLUICE_RETURN_IF_ERROR(
+      CheckInteger("hello.in_force.breaker_level", directive.breaker_level, 0, kMaxBreakerLevel));
+  SLUICE_RETURN_IF_ERROR(
+      CheckInteger("hello.in_force.based_on_step", directive.based_on_step, 0, kMaxCount));
   SLUICE_RETURN_IF_ERROR(CheckLength("hello.in_force.reason", directive.reason, 4096));
   if (!directive.run.empty() && directive.run != run) {
     return Refuse(RefusalReason::kUnknown, "hello.in_force.run is not the sender's run");
@@ -62,9 +80,7 @@ absl::StatusOr<std::optional<Directive>> InForceFromProto(const v1::Hello& proto
 }  // namespace
 
 absl::StatusOr<Hello> HelloFromProto(const v1::Hello& proto, const v1::Identity& identity) {
-  SLUICE_RETURN_IF_ERROR(CheckName("hello.instance", proto.instance()));
-  SLUICE_RETURN_IF_ERROR(CheckInteger("hello.world_size", proto.world_size(), 1, kMaxRanks));
-  SLUICE_RETURN_IF_ERROR(CheckInteger("identity.rank", identity.rank(), 0, proto.world_size() - 1));
+  SLUICE_RETURN_IF_ERROR(CheckProcess(proto, identity));
   SLUICE_RETURN_IF_ERROR(CheckInteger("hello.start_step", proto.start_step(), 0, kMaxCount));
   SLUICE_RETURN_IF_ERROR(CheckLength("hello.program_version", proto.program_version(), 256));
   SLUICE_RETURN_IF_ERROR(CheckGates(proto));

@@ -49,6 +49,11 @@ absl::Status CopyLayers(const v1::GateSnapshot& proto, GateSnapshot& snapshot) {
   for (int i = 0; i < proto.layers_size(); ++i) {
     const v1::LayerSample& layer = proto.layers(i);
     const std::string field = absl::StrCat("snapshot.layers[", i, "]");
+    if (const uint32_t expected = proto.counters().layers(i).layer(); layer.layer() != expected) {
+      return Refuse(RefusalReason::kMalformed,
+                    absl::StrCat(field, ".layer is ", layer.layer(),
+                                 ", expected that of counters.layers: ", expected));
+    }
     SLUICE_RETURN_IF_ERROR(CheckNumber(field + ".threshold", layer.threshold(), 0.0, 1.0));
     SLUICE_RETURN_IF_ERROR(CheckNumber(field + ".target_rate", layer.target_rate(), 0.0, 1.0));
     snapshot.layers[i] = {layer.layer(), layer.threshold(), layer.target_rate()};
@@ -63,6 +68,8 @@ absl::StatusOr<GateSnapshot> SnapshotFromProto(const v1::GateSnapshot& proto) {
   SLUICE_RETURN_IF_ERROR(
       CheckInteger("snapshot.last_step", proto.last_step(), proto.first_step(), kMaxCount));
   SLUICE_RETURN_IF_ERROR(CheckInteger("snapshot.coalesced", proto.coalesced(), 0, kMaxCount));
+  SLUICE_RETURN_IF_ERROR(
+      CheckInteger("snapshot.directive_version", proto.directive_version(), 0, kMaxCount));
   if (!proto.has_counters()) {
     return Refuse(RefusalReason::kMalformed, "snapshot.counters is absent");
   }

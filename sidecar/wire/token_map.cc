@@ -45,7 +45,7 @@ absl::Status CheckLayers(const std::string& image, const v1::TokenMapImage& map,
   for (int k = 0; k < map.layers_size(); ++k) {
     const v1::TokenMapLayer& layer = map.layers(k);
     const std::string field = absl::StrCat(image, ".layers[", k, "]");
-    SLUICE_RETURN_IF_ERROR(CheckCount(field + ".layer", layer.layer(), before + 1, UINT32_MAX));
+    SLUICE_RETURN_IF_ERROR(CheckCount(field + ".layer", layer.layer(), before + 1, kMaxLayer));
     before = layer.layer();
     const uint64_t bytes = (patches + 7) / 8;
     SLUICE_RETURN_IF_ERROR(CheckCount(field + ".open: length", layer.open().size(), bytes, bytes));
