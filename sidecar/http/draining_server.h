@@ -2,8 +2,10 @@
 
 #include <httplib.h>
 
+#include <chrono>
+#include <cstdint>
 #include <functional>
-#include <set>
+#include <map>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
@@ -11,16 +13,19 @@
 
 namespace sluice::sidecar {
 
-// httplib's server, but for the end of connections: httplib's own waits up to five seconds for each
-// one that is open and idle, and keeps a thread for each. Thread-safe as far as httplib's is.
+// httplib's server, but for connections. Their end: httplib's own waits up to five seconds for each
+// one that is open and idle. And clients that crawl: httplib's own are patient with each byte, and
+// a few of them take all its threads. Thread-safe as far as httplib's is.
 class DrainingServer final : public httplib::Server {
  public:
-  // Threads of the server, and connections that may wait for a further request: browsers keep up to
-  // six each, and a scrape must find a thread.
-  static constexpr size_t kThreads = 16;
-  static constexpr size_t kKept = 8;
+  struct Options {
+    size_t most = 512;  // Connections; beyond them the oldest gives way to the newest.
+    size_t kept = 32;   // Those that may wait for a further request: browsers keep up to six each.
+    std::chrono::milliseconds patience{10000};  // With a request's rest, and with an answer.
+  };
 
-  DrainingServer();
+  DrainingServer() : DrainingServer(Options{}) {}
+  explicit DrainingServer(const Options& options);
 
   // No connection waits for a request any more, neither those that are open nor those to come. An
   // answer under way is still sent. To be called before stop().
@@ -32,15 +37,21 @@ class DrainingServer final : public httplib::Server {
 
  private:
   bool process_and_close_socket(socket_t socket) override;
+  // Ends the connection that has been there longest.
+  void LetGoOldest();
+  // Puts the socket on the list, and gives its number there.
+  uint64_t Remember(socket_t socket);
   bool ending() const;
   // Whether a connection that was answered may wait for a further request.
   bool MayWait() const;
   // Takes the socket off the list, and says whether the server ends.
-  bool Forget(socket_t socket);
+  bool Forget(uint64_t number);
 
+  const Options options_;
   mutable absl::Mutex mutex_;
   bool ending_ ABSL_GUARDED_BY(mutex_) = false;
-  std::set<socket_t> sockets_ ABSL_GUARDED_BY(mutex_);
+  uint64_t last_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::map<uint64_t, socket_t> sockets_ ABSL_GUARDED_BY(mutex_);  // In the order of their coming.
 };
 
 }  // namespace sluice::sidecar

@@ -19,6 +19,7 @@ struct EventFeed::Client {
   std::string pending;   // What the socket has not taken yet.
   uint64_t version = 0;  // Of the newest event begun.
   Time spoke;            // When the socket last took something.
+  Time begun = {};       // When what is pending was put there.
   bool readable = false;
 };
 
@@ -101,6 +102,7 @@ bool EventFeed::Attend(Client& client, Time now) const {
     client.pending = ":\n\n";
   }
   if (client.pending.empty()) return true;
+  if (client.begun == Time{}) client.begun = now;
   const ssize_t n = ::send(client.socket.get(), client.pending.data(), client.pending.size(),
                            MSG_NOSIGNAL | MSG_DONTWAIT);
   if (n < 0 && errno != EAGAIN && errno != EINTR) return false;
@@ -108,7 +110,10 @@ bool EventFeed::Attend(Client& client, Time now) const {
     client.pending.erase(0, static_cast<size_t>(n));
     client.spoke = now;
   }
-  return client.pending.empty() || now - client.spoke < options_.silence + options_.patience;
+  // Whoever crawls holds a place as one does who takes nothing.
+  if (!client.pending.empty()) return now - client.begun < options_.patience;
+  client.begun = Time{};
+  return true;
 }
 
 void EventFeed::Wait(std::vector<Client>& clients, Time now) const {

@@ -19,7 +19,7 @@ struct EventFeedOptions {
   std::chrono::milliseconds period{500};  // Between two looks at what there is.
   std::chrono::milliseconds silence{
       15000};  // After that a comment tells a client that all is well.
-  std::chrono::milliseconds patience{10000};  // With a client that takes nothing.
+  std::chrono::milliseconds patience{10000};  // With a client that has not taken all of an event.
 };
 
 // Server-sent events: tells its clients what there is, whenever that has changed. One thread for

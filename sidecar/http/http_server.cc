@@ -105,8 +105,6 @@ absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(const HostPort& ad
     server->AskForToken(access.token_file);
   }
   server->server_->set_socket_options(ReuseAddressOnly);
-  server->server_->set_read_timeout(5, 0);
-  server->server_->set_write_timeout(5, 0);
   server->server_->set_payload_max_length(64 * 1024);
   SLUICE_RETURN_IF_ERROR(server->Listen(access.tls.on() ? kBehindTls : address));
   if (access.tls.on()) {

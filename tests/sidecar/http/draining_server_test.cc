@@ -19,12 +19,17 @@ namespace {
 using ::testing::EndsWith;
 using testing::HttpConnection;
 
+constexpr char kLargeRequest[] = "GET /large HTTP/1.1\r\nHost: t\r\n\r\n";
+
 // Answers /now at once and /slow when it is told to.
 class Draining : public ::testing::Test {
  protected:
   Draining() {
     server_.Get("/now", [](const httplib::Request&, httplib::Response& response) {
       response.set_content("now", "text/plain");
+    });
+    server_.Get("/large", [](const httplib::Request&, httplib::Response& response) {
+      response.set_content(std::string(16 << 20, 'x'), "text/plain");
     });
     server_.Get("/slow", [this](const httplib::Request&, httplib::Response& response) {
       begun_.Notify();
@@ -80,6 +85,20 @@ TEST_F(Draining, AnAnswerUnderWayIsStillSentAndIsTheLast) {
   EXPECT_TRUE(connection.WaitForEnd());
 }
 
+TEST_F(Draining, TwoHundredCrawlersHoldNobodyUp) {
+  std::vector<std::unique_ptr<HttpConnection>> crawlers;
+  for (int i = 0; i < 200; ++i) {
+    crawlers.push_back(std::make_unique<HttpConnection>(address_));
+    // Half of them stop in the middle of their request, the others never take their answer.
+    ASSERT_TRUE(crawlers.back()->Send(i % 2 == 0 ? "GET /no" : kLargeRequest));
+  }
+  for (int i = 0; i < 5; ++i) {
+    const auto begin = std::chrono::steady_clock::now();
+    EXPECT_THAT(HttpConnection(address_).Get("/now"), EndsWith("\r\n\r\nnow"));
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(1));
+  }
+}
+
 TEST_F(Draining, AConnectionThatIsHandedOverLivesOnWithoutTheServer) {
   HttpConnection connection(address_);
   EXPECT_THAT(connection.Get("/given"), EndsWith("\r\n\r\nhead"));
@@ -93,6 +112,54 @@ TEST_F(Draining, AConnectionThatIsHandedOverLivesOnWithoutTheServer) {
   EXPECT_THAT(connection.ReadAnswer(), EndsWith("tail"));
   given_.Close();
   EXPECT_TRUE(connection.WaitForEnd());
+}
+
+// A server of two connections that are little waited for.
+class Impatient : public ::testing::Test {
+ protected:
+  Impatient() {
+    server_.Get("/now", [](const httplib::Request&, httplib::Response& response) {
+      response.set_content("now", "text/plain");
+    });
+    server_.Get("/large", [](const httplib::Request&, httplib::Response& response) {
+      response.set_content(std::string(64 << 20, 'x'), "text/plain");
+    });
+    address_ = "127.0.0.1:" + std::to_string(server_.bind_to_any_port("127.0.0.1"));
+    thread_ = std::thread([this] { server_.listen_after_bind(); });
+  }
+  ~Impatient() override {
+    server_.EndConnections();
+    EXPECT_TRUE(WaitUntil([this] { return server_.is_running(); }));
+    server_.stop();
+    thread_.join();
+  }
+
+  DrainingServer server_{
+      DrainingServer::Options{.most = 2, .patience = std::chrono::milliseconds(200)}};
+  std::string address_;
+  std::thread thread_;
+};
+
+TEST_F(Impatient, ARequestThatCrawlsIsLetGo) {
+  HttpConnection crawler(address_);
+  ASSERT_TRUE(crawler.Send("GET /no"));
+  // However steadily it goes on.
+  EXPECT_TRUE(WaitUntil([&] { return !crawler.Send("o"); }));
+}
+
+TEST_F(Impatient, AnAnswerThatIsNotTakenIsGivenUp) {
+  HttpConnection crawler(address_);
+  ASSERT_TRUE(crawler.Send(kLargeRequest));
+  EXPECT_EQ(crawler.ReadAnswer().size(), 0u);
+}
+
+TEST_F(Impatient, TheOldestGivesWayToTheNewest) {
+  HttpConnection first(address_), second(address_);
+  EXPECT_THAT(first.Get("/now"), EndsWith("now"));
+  EXPECT_THAT(second.Get("/now"), EndsWith("now"));
+  HttpConnection third(address_);
+  EXPECT_THAT(third.Get("/now"), EndsWith("now"));
+  EXPECT_TRUE(first.WaitForEnd());
 }
 
 }  // namespace
