@@ -60,13 +60,13 @@ bool AsyncProbes::Start(const checkpoint::TrainState& state,
 absl::Status AsyncProbes::StartProcess() {
   launch::ChildOptions child;
   child.program = options_.program;
-  child.arguments = {"probe",
-                     "--follow",
-                     absl::StrCat("--model.init=", options_.snapshot),
+  child.arguments = {"probe", "--follow", absl::StrCat("--model.init=", options_.snapshot),
                      absl::StrCat("--legacy.folder=", options_.legacy.folder),
                      absl::StrCat("--train.threads=", options_.legacy.probe_threads),
-                     absl::StrCat("--eval.batch=", options_.eval_batch),
-                     "--device=cpu"};
+                     absl::StrCat("--eval.batch=", options_.eval_batch), "--device=cpu",
+                     // The run's own may stand in the environment.
+                     "--probe.every=0", "--probe.async=false", "--rehearsal.share=0",
+                     "--ewc.lambda=0"};
   child.capture_stdout = true;
   child.feed_stdin = true;
   // It has nothing to save.

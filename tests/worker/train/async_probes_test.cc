@@ -88,10 +88,12 @@ TEST_F(AsyncProbesTest, OneProcessAnswersEveryCheck) {
   ASSERT_TRUE(answer.has_value());
   EXPECT_EQ(answer->step, 9u);
   EXPECT_EQ(ReadFile(Path("asked")).value_or(""), Options().snapshot + "\n");
-  EXPECT_EQ(ReadFile(Path("arguments")).value_or(""),
-            absl::StrCat("probe --follow --model.init=", Options().snapshot,
-                         " --legacy.folder=some folder --train.threads=3 --eval.batch=17 "
-                         "--device=cpu\n"))
+  EXPECT_EQ(
+      ReadFile(Path("arguments")).value_or(""),
+      absl::StrCat(
+          "probe --follow --model.init=", Options().snapshot,
+          " --legacy.folder=some folder --train.threads=3 --eval.batch=17 "
+          "--device=cpu --probe.every=0 --probe.async=false --rehearsal.share=0 --ewc.lambda=0\n"))
       << "started once";
 }
 
