@@ -128,8 +128,9 @@ class Picture {
 
 export class TokenMaps {
   constructor() {
-    this.step = null;   // That is shown.
-    this.wanted = null; // Chosen by the user; null follows the newest.
+    this.shown = '';    // Which map is.
+    this.wanted = null; // Step chosen by the user; null follows the newest.
+    this.steps = [];
     this.pictures = [];
     byId('map-step').addEventListener('change', ({target}) => {
       this.wanted = target.selectedIndex === 0 ? null : target.value;
@@ -139,32 +140,45 @@ export class TokenMaps {
   }
 
   update(run) {
-    if (this.name !== run.run) Object.assign(this, {name: run.run, step: null, wanted: null, pictures: []});
+    if (this.name !== run.run) Object.assign(this, {name: run.run, wanted: null});
     // A run that went back makes maps of the same steps again.
-    const facts = JSON.stringify([run.run, run.map_steps, Math.max(0, ...run.ranks.map((rank) => rank.generation))]);
+    const generation = Math.max(0, ...run.ranks.map((rank) => rank.generation));
+    const facts = JSON.stringify([run.run, run.map_steps, generation]);
     if (this.facts === facts) return;
-    this.facts = facts;
-    this.steps = run.map_steps;
-    this.step = null;
+    Object.assign(this, {facts, generation, steps: run.map_steps});
     this.follow();
   }
 
+  // One map at a time, each of them shown: where maps come faster than they are loaded, the next one is the newest then.
   async follow() {
-    const newest = this.steps.at(-1) ?? null;
     if (!this.steps.includes(this.wanted)) this.wanted = null;
-    const step = this.wanted ?? newest;
     this.choose();
-    if (step === this.step && step !== null) return;
-    this.step = step;
-    if (step === null) return this.place([]);
-    try {
-      const {maps: [map]} = await json(`api/runs/${encodeURIComponent(this.name)}/maps?step=${step}`);
-      const pictures = map.images.map((image) => new Picture(image, map, (text) => setText(byId('map-readout'), text)));
-      await Promise.all(pictures.map((picture) => picture.unpack()));
-      if (this.step === step) this.place(pictures);
-    } catch {
-      this.facts = null;  // The next event brings another try.
+    this.again = true;
+    if (this.busy) return;
+    this.busy = true;
+    while (this.again) {
+      this.again = false;
+      try {
+        await this.load(this.name, this.generation, this.wanted ?? this.steps.at(-1) ?? null);
+      } catch {
+        this.facts = null;  // The next event brings another try.
+      }
     }
+    this.busy = false;
+  }
+
+  async load(name, generation, step) {
+    const map = JSON.stringify([name, generation, step]);
+    if (map === this.shown) return;
+    let pictures = [];
+    if (step !== null) {
+      const {maps: [found]} = await json(`api/runs/${encodeURIComponent(name)}/maps?step=${step}`);
+      pictures = found.images.map((image) => new Picture(image, found, (text) => setText(byId('map-readout'), text)));
+      await Promise.all(pictures.map((picture) => picture.unpack()));
+      if (name !== this.name) return;
+    }
+    this.shown = map;
+    this.place(pictures);
   }
 
   choose() {
