@@ -244,11 +244,13 @@ void TlsFront::Refresh(Time now) {
 }
 
 void TlsFront::Accept(std::vector<Connection>& connections, Time now) {
-  while (connections.size() < kMostConnections) {
+  while (true) {
     FileDescriptor socket(
         ::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
     if (!socket.is_open()) return;
     Refresh(now);
+    // The oldest gives way, so that those who only wait keep nobody out.
+    if (connections.size() >= kMostConnections) connections.erase(connections.begin());
     connections.emplace_back(std::move(socket), context_.get(), now);
   }
 }
@@ -265,8 +267,7 @@ void TlsFront::Serve() {
 }
 
 void TlsFront::Wait(std::vector<Connection>& connections) const {
-  std::vector<pollfd> wait = {{wake_.get(), POLLIN, 0}};
-  if (connections.size() < kMostConnections) wait.push_back({listener_.get(), POLLIN, 0});
+  std::vector<pollfd> wait = {{wake_.get(), POLLIN, 0}, {listener_.get(), POLLIN, 0}};
   for (const Connection& connection : connections) {
     const bool reads_outer = connection.to_inner.size() < kBuffer;
     const bool writes_outer = connection.wants_write || !connection.to_outer.empty();

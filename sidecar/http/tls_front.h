@@ -18,7 +18,8 @@ using SSL_CTX = struct ssl_ctx_st;
 namespace sluice::sidecar {
 
 // Takes TLS connections and passes what is in them on to a server on a loopback address, and back:
-// one thread, and at most 32 KiB in each direction of a connection. Certificates are read again
+// one thread, and at most 32 KiB in each direction of a connection. Beyond kMostConnections the
+// oldest gives way. Certificates are read again
 // when they change; those that cannot be used are said in the log and the last good ones stay.
 class TlsFront {
  public:

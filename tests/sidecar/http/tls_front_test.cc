@@ -103,7 +103,7 @@ TEST_F(Front, FilesAreReadAgainAndBadOnesAreNot) {
 TEST_F(Front, SilentClientsDoNotStandInTheWay) {
   Start(Tls());
   std::vector<std::unique_ptr<testing::HttpConnection>> silent;
-  for (int i = 0; i < 40; ++i) {
+  for (int i = 0; i < 300; ++i) {
     silent.push_back(std::make_unique<testing::HttpConnection>(address_));
   }
   EXPECT_THAT(TlsClient(address_, authority_.ca()).Get("/metrics"), HasSubstr("200 OK"));
