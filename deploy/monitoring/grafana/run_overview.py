@@ -117,10 +117,12 @@ def cost():
     return [
         row("Time"),
         (8, [
-            (6, durations("Step", "Data wait included, evaluation and checkpoints excluded; per rank.", "sluice_step_seconds")),
-            (6, durations("Gate's decision", "From the scores' readiness to the packed rows.", "sluice_gate_decision_seconds")),
-            (6, durations("Evaluation", "One batch's forward without gradients.", "sluice_inference_seconds")),
-            (6, series("Share of a step's time", "What the gate takes to decide, and what it saves against a dense step.",
+            (5, durations("Step", "Data wait included, evaluation and checkpoints excluded; per rank.", "sluice_step_seconds")),
+            (5, durations("Gate's decision", "From the scores' readiness to the packed rows.", "sluice_gate_decision_seconds")),
+            (4, durations("Evaluation", "One batch's forward without gradients.", "sluice_inference_seconds")),
+            (5, series("Straggler", "How much longer the slowest rank works than the median one before a step's first collective: all wait for it.",
+                       [(f"sluice_straggler_seconds{{{RUN}}}", "slowest over median")], "s", low=0)),
+            (5, series("Share of a step's time", "What the gate takes to decide, and what it saves against a dense step.",
                        [(f"run:sluice_gate_decision:ratio_rate5m{{{RUN}}}", "decision"),
                         (f"sluice_compute_saved_ratio{{{RUN}}}", "saved")], "percentunit")),
         ]),

@@ -223,6 +223,28 @@ class FaultsTest(unittest.TestCase):
         self.arrived("SluiceDiskFilling", status="resolved", instance=third.http)
         self.prometheus.scrapes([self.sidecar, self.second])
 
+    def a_checkpoint_cannot_be_saved(self):
+        run = self.rank("unsaved").greet().steps(5)
+        for step, error in ((5, "No space left on device"), (6, "")):
+            message = run.steps(1).next()
+            saved = message.checkpoint_saved
+            saved.step, saved.name, saved.error = step, f"checkpoint-{step}.safetensors", error
+            run.up.put(message)
+            run.wait()
+            self.arrived("SluiceCheckpointFailed", status="firing" if error else "resolved", run="unsaved")
+
+    def a_state_is_damaged(self):
+        """A sidecar that finds something else where its state was, until somebody takes note."""
+        state = self.folder / "damaged" / "state"
+        state.mkdir(parents=True)
+        (state / "sluice.db").write_bytes(b"planted " * 2048)
+        damaged = self.started(peers.Sidecar(SIDECAR, self.folder / "damaged"))
+        self.prometheus.scrapes([self.sidecar, self.second, damaged])
+        self.arrived("SluiceStateQuarantined", instance=damaged.http)
+        subprocess.run([SLUICECTL, "storage", "acknowledge", "--sidecar", damaged.grpc], check=True, stdout=subprocess.DEVNULL, timeout=60)
+        self.arrived("SluiceStateQuarantined", status="resolved", instance=damaged.http)
+        self.prometheus.scrapes([self.sidecar, self.second])
+
     def a_sidecar_is_killed(self):
         self.second.process.send_signal(signal.SIGKILL)
         self.arrived("SluiceSidecarDown", instance=self.second.http)
@@ -244,7 +266,8 @@ class FaultsTest(unittest.TestCase):
 
     FAULTS = [too_few_tokens_open, scores_change, a_probe_gets_worse, a_probe_is_worse_now_and_then, a_group_is_nearly_never_updated,
               a_run_does_not_apply_its_directive, a_loss_is_not_finite, one_of_two_ranks_says_nothing, a_message_is_malformed,
-              a_ring_is_full, a_rank_is_killed, the_disk_is_full, a_disk_is_nearly_full, a_sidecar_is_killed, a_rank_falls_silent]
+              a_ring_is_full, a_rank_is_killed, a_checkpoint_cannot_be_saved, the_disk_is_full,
+              a_disk_is_nearly_full, a_state_is_damaged, a_sidecar_is_killed, a_rank_falls_silent]
 
     def test_every_alert_fires_by_a_real_fault_and_arrives(self):
         silent = self.rank("silent").greet().steps(2).wait()

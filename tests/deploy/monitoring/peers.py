@@ -67,7 +67,7 @@ class Program:
 class Sidecar(Program):
     def __init__(self, program, folder):
         folder = pathlib.Path(folder)
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
         ports = folder / "ports"
         super().__init__([program, "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0", "--state", folder / "state", "--json",
                           ports], folder / "log")

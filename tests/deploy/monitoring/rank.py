@@ -143,3 +143,5 @@ def fill_numbers(snapshot):
     for field in snapshot.DESCRIPTOR.fields:
         if field.type == FieldDescriptor.TYPE_DOUBLE and getattr(snapshot, field.name) == 0:
             setattr(snapshot, field.name, 0.5)
+    if snapshot.DESCRIPTOR.name == "GateSnapshot":
+        fill_numbers(snapshot.timing)

@@ -105,6 +105,18 @@ class Content(PageTest):
         self.addCleanup(lambda: ranks[1].wander(5).wait())
         self.until(page, "document.querySelector('#ranks-summary').textContent.includes('Furthest behind: rank 1, by 5 steps')")
 
+    def test_the_rank_that_others_wait_for_is_named(self):
+        page = self.open()
+        self.assertNotIn("wait for", page.text_content("#ranks-summary"))
+        self.assertIn("Own work", page.text_content("#ranks thead"))
+        ranks[1].own_seconds = 0.9
+        self.addCleanup(feed, 10)
+        self.addCleanup(setattr, ranks[1], "own_seconds", 0.5)
+        feed(10)
+        self.until(page, "document.querySelector('#ranks-summary').textContent.includes('The others wait for rank 1: it works 900.0 ms')")
+        self.until(page, "document.querySelector('#ranks .warn')?.textContent === '900.0 ms'")
+        self.assertRegex(page.text_content("#ranks tbody tr:nth-child(2)"), r"rank 1live\d+–900\.0 ms2\.0 ms4120")
+
     def test_an_alert_appears_and_goes(self):
         loud = rank.Rank(sidecar.grpc, "loud").greet()
         self.addCleanup(made_up.end, loud)
