@@ -2,80 +2,16 @@
 SCREENSHOTS is a folder for pictures that a person looks at."""
 import pathlib
 import sys
-import tempfile
 import unittest
 
-from playwright.sync_api import sync_playwright
-
 import made_up
+import page_case as world
 import rank
-from peers import wait_for
-
-RUN, BAD = "line-7", "<img src=x onerror=window.owned=1>"
-OPENS = [[0, 4, 8], [0]]  # Patches that each gate leaves open in the map.
-SIZES = {"phone": (390, 844), "small": (320, 640), "desktop": (1280, 900)}
-PATIENCE = 60  # Seconds; a bound that a busy machine keeps.
-POINTS = "Object.fromEntries([...document.querySelectorAll('.charts canvas')].map(c => [c.closest('figure').id," \
-         " Chart.getChart(c).data.datasets.map(d => d.data.length)]))"
-CHARTS = {"chart-rate": 2, "chart-threshold": 2, "chart-entropy": 2, "chart-loss": 1}
+from page_case import BAD, CHARTS, POINTS, RUN, SIZES, PageTest
 
 
 def setUpModule():
-    # What closes these is the test's end.
-    folder = tempfile.TemporaryDirectory()
-    unittest.addModuleCleanup(folder.cleanup)
-    top = pathlib.Path(folder.name)
-    (top / "stubs").mkdir()
-    rank.load_stubs(top / "stubs")
-    global sidecar, ranks, browser
-    sidecar = made_up.LastingSidecar(PROGRAM, top / "sidecar")
-    unittest.addModuleCleanup(lambda: sidecar.kill())
-    ranks = [made_up.TwoGates(sidecar.grpc, RUN, i, 2).greet({"blocks.3.attn.head.1": 2.5, BAD: 1.5}) for i in range(2)]
-    feed(200)
-    made_up.show_map(ranks[0], [""], [range(9), range(9)])
-    feed(10)
-    made_up.show_map(ranks[0], ["boot", BAD], OPENS)
-    ranks[0].probe(0.004, "fashion").probe(0.012, "satellite").wait()
-    playwright = sync_playwright().start()
-    unittest.addModuleCleanup(playwright.stop)
-    browser = playwright.chromium.launch(executable_path="/usr/bin/chromium",
-                                         args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"])
-    unittest.addModuleCleanup(browser.close)
-
-
-def feed(steps):
-    for one in ranks:
-        one.wander(steps)
-    for one in ranks:
-        one.wait()
-
-
-class PageTest(unittest.TestCase):
-    quiet = True  # No error of the console is expected.
-
-    def open(self, run=RUN, size="desktop", scheme="light"):
-        width, height = SIZES[size]
-        page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
-        self.addCleanup(page.close)
-        page.set_default_timeout(1000 * PATIENCE)
-        self.errors, self.asked = [], set()
-        page.on("console", lambda message: message.type in ("error", "warning") and self.errors.append(message.text))
-        page.on("pageerror", lambda error: self.errors.append(str(error)))
-        page.on("request", lambda request: self.asked.add(request.url))
-        page.goto(f"http://{sidecar.http}/#/{run}")
-        page.wait_for_selector("#shown:not([hidden])")
-        self.until(page, f"Object.values({POINTS}).every(lines => lines.some(n => n > 0))")
-        return page
-
-    @staticmethod
-    def until(page, expression, arg=None):
-        # Playwright's own waiting evaluates texts inside the page, which the page's policy refuses.
-        wait_for(lambda: page.evaluate(expression, arg), lambda: f"not true: {expression}; {page.text_content('body')}", PATIENCE)
-
-    def tearDown(self):
-        if self.quiet:
-            self.assertEqual(self.errors, [])
-        self.assertTrue(self.asked and all(url.startswith(f"http://{sidecar.http}/") for url in self.asked), self.asked)
+    world.set_up(PROGRAM)
 
 
 class Content(PageTest):
@@ -83,15 +19,15 @@ class Content(PageTest):
         page = self.open()
         before = page.evaluate(POINTS)
         self.assertEqual({name: len(lines) for name, lines in before.items()}, CHARTS)
-        self.assertEqual(set(sum(before.values(), [])), {ranks[0].step // 10})  # A point per window.
-        feed(50)
-        self.until(page, f"Object.values({POINTS}).flat().every(n => n === {ranks[0].step // 10})")
-        self.assertIn(f"at step {ranks[0].step // 10 * 10}:", page.get_attribute("#chart-rate canvas", "aria-label"))
+        self.assertEqual(set(sum(before.values(), [])), {world.ranks[0].step // 10})  # A point per window.
+        world.feed(50)
+        self.until(page, f"Object.values({POINTS}).flat().every(n => n === {world.ranks[0].step // 10})")
+        self.assertIn(f"at step {world.ranks[0].step // 10 * 10}:", page.get_attribute("#chart-rate canvas", "aria-label"))
 
     def test_numbers_of_the_run(self):
         page = self.open()
         self.until(page, "document.querySelector('#tiles').textContent.includes('50.0 %')")
-        for text in (f"Step{ranks[0].step}", "Compute saved50.0 %", "gated 50.0 %", "Breaker0 of 3"):
+        for text in (f"Step{world.ranks[0].step}", "Compute saved50.0 %", "gated 50.0 %", "Breaker0 of 3"):
             self.assertIn(text, page.text_content("#tiles"))
         self.assertEqual(page.text_content("#ladder [aria-current]"), "0 closed")
         self.assertIn("2 live, 0 lost, 0 ended, of 2", page.text_content("#ranks-summary"))
@@ -101,24 +37,24 @@ class Content(PageTest):
 
     def test_a_rank_that_falls_behind_is_named(self):
         page = self.open()
-        ranks[0].wander(5).wait()
-        self.addCleanup(lambda: ranks[1].wander(5).wait())
+        world.ranks[0].wander(5).wait()
+        self.addCleanup(lambda: world.ranks[1].wander(5).wait())
         self.until(page, "document.querySelector('#ranks-summary').textContent.includes('Furthest behind: rank 1, by 5 steps')")
 
     def test_the_rank_that_others_wait_for_is_named(self):
         page = self.open()
         self.assertNotIn("wait for", page.text_content("#ranks-summary"))
         self.assertIn("Own work", page.text_content("#ranks thead"))
-        ranks[1].own_seconds = 0.9
-        self.addCleanup(feed, 10)
-        self.addCleanup(setattr, ranks[1], "own_seconds", 0.5)
-        feed(10)
+        world.ranks[1].own_seconds = 0.9
+        self.addCleanup(world.feed, 10)
+        self.addCleanup(setattr, world.ranks[1], "own_seconds", 0.5)
+        world.feed(10)
         self.until(page, "document.querySelector('#ranks-summary').textContent.includes('The others wait for rank 1: it works 900.0 ms')")
         self.until(page, "document.querySelector('#ranks .warn')?.textContent === '900.0 ms'")
         self.assertRegex(page.text_content("#ranks tbody tr:nth-child(2)"), r"rank 1live\d+–900\.0 ms2\.0 ms4120")
 
     def test_an_alert_appears_and_goes(self):
-        loud = rank.Rank(sidecar.grpc, "loud").greet()
+        loud = rank.Rank(world.sidecar.grpc, "loud").greet()
         self.addCleanup(made_up.end, loud)
         page = self.open()
         self.assertEqual(page.locator("#alerts li[data-alert=activation_rate]").count(), 0)
@@ -133,7 +69,7 @@ class Content(PageTest):
         page.wait_for_selector("#alerts li[data-alert=activation_rate]", state="detached")
 
     def test_a_probe_that_got_worse_moves_the_breaker(self):
-        forgetful = made_up.TwoGates(sidecar.grpc, "forgetful").greet()
+        forgetful = made_up.TwoGates(world.sidecar.grpc, "forgetful").greet()
         self.addCleanup(made_up.end, forgetful)
         for _ in range(3):
             forgetful.wander(10).probe(0.06)
@@ -147,7 +83,7 @@ class Content(PageTest):
 
     def test_text_of_clients_is_text(self):
         page = self.open()
-        made_up.set_threshold(ranks[0].channel, RUN, 0.41, BAD)
+        made_up.set_threshold(world.ranks[0].channel, RUN, 0.41, BAD)
         self.until(page, "text => document.querySelector('#timeline').textContent.includes(text)", arg=BAD)
         self.assertIn(BAD, page.text_content("#groups"))
         self.assertEqual(page.locator("main img").count(), 0)
@@ -155,10 +91,10 @@ class Content(PageTest):
 
     def test_a_directive_between_two_windows_is_not_forgotten(self):
         page = self.open()
-        version = made_up.set_threshold(ranks[0].channel, RUN, 0.45, "by hand, as a test").directive.version
+        version = made_up.set_threshold(world.ranks[0].channel, RUN, 0.45, "by hand, as a test").directive.version
         titles = "what => [...document.querySelectorAll('#timeline .what')].some(node => node.textContent === what)"
         self.until(page, titles, f"Directive {version}, between two windows")
-        feed(20)  # The directive of the next window takes its place in the run's state.
+        world.feed(20)  # The directive of the next window takes its place in the run's state.
         self.until(page, titles, f"Directive {version}")
 
     def test_directives_alone_and_more_of_them(self):
@@ -172,85 +108,9 @@ class Content(PageTest):
 
     def test_a_run_that_is_not_known_is_said(self):
         page = self.open()
-        page.goto(f"http://{sidecar.http}/#/nobody")
+        page.goto(f"http://{world.sidecar.http}/#/nobody")
         self.until(page, "document.querySelector('#no-run').textContent.includes('no run “nobody”')")
         self.assertFalse(page.is_visible("#shown"))
-
-
-class Maps(PageTest):
-    @staticmethod
-    def pixel(page, image, x, y):
-        """Red, green and blue of a map's picture, at shares of its width and height."""
-        return page.evaluate("""([image, x, y]) => {
-            const canvas = document.querySelectorAll('#maps canvas')[image];
-            const paint = new OffscreenCanvas(canvas.width, canvas.height).getContext('2d', {willReadFrequently: true});
-            paint.drawImage(canvas, 0, 0);
-            return [...paint.getImageData(Math.floor(x * canvas.width), Math.floor(y * canvas.height), 1, 1).data].slice(0, 3);
-        }""", [image, x, y])
-
-    def brightness(self, page, image, patch):
-        """Of the middle of a patch of a 3 x 3 map."""
-        return self.pixel(page, image, (patch % 3 + 0.5) / 3, (patch // 3 + 0.5) / 3)[0]
-
-    def test_closed_patches_are_dark_and_open_ones_as_they_were(self):
-        page = self.open()
-        self.until(page, f"document.querySelector('#maps canvas')?.ariaLabel.startsWith('Image 40, boot: {len(OPENS[0])} of 9')")
-        self.assertEqual(page.locator("#maps canvas").count(), 2)
-        for image in (0, 1):
-            for patch in range(9):
-                self.assertAlmostEqual(self.brightness(page, image, patch), 200 if patch in OPENS[0] else 64, delta=2, msg=patch)
-        self.assertEqual(page.locator("#maps li").nth(1).text_content(), f"Image 41, {BAD}{len(OPENS[0])} of 9 open")
-        page.select_option("#map-gate", label="after block 4")
-        self.assertIn(f"{len(OPENS[1])} of 9 patches open after block 4", page.get_attribute("#maps canvas", "aria-label"))
-        self.assertAlmostEqual(self.brightness(page, 0, 4), 64, delta=2)
-        # A yellow line is around what is open.
-        red, green, blue = self.pixel(page, 0, 1 / 6, 0.005)
-        self.assertTrue(red > 200 and green > 150 and blue < 80, (red, green, blue))
-
-    def test_every_patch_can_be_read_by_keyboard_and_pointer(self):
-        page = self.open()
-        page.wait_for_selector("#maps canvas")
-        page.focus("#maps canvas")
-        readout = lambda: page.text_content("#map-readout")
-        page.keyboard.press("ArrowRight")
-        self.assertEqual(readout(), "Image 40, boot, row 1, column 1: open, score 0.00")
-        page.keyboard.press("ArrowDown")
-        self.assertEqual(readout(), "Image 40, boot, row 2, column 1: closed, score 0.01")
-        page.keyboard.press("ArrowUp")
-        page.keyboard.press("ArrowUp")  # There is nothing above.
-        self.assertIn("row 1, column 1", readout())
-        page.keyboard.press("End")
-        self.assertEqual(readout(), "Image 40, boot, row 3, column 3: open, score 0.03")
-        page.keyboard.press("Escape")
-        self.assertEqual(readout(), "")
-        box = page.locator("#maps canvas").nth(1).bounding_box()
-        page.mouse.move(box["x"] + box["width"] * 5 / 6, box["y"] + box["height"] / 2)
-        self.assertIn("row 2, column 3", readout())
-
-    def test_the_newest_is_followed_and_older_ones_can_be_chosen(self):
-        page = self.open()
-        self.until(page, "document.querySelectorAll('#map-step option').length === 2")
-        older = page.locator("#map-step option").nth(1).get_attribute("value")
-        page.select_option("#map-step", older)
-        self.until(page, "document.querySelectorAll('#maps canvas').length === 1")
-        self.assertIn("Image 40: 9 of 9", page.get_attribute("#maps canvas", "aria-label"))
-        feed(10)
-        made_up.show_map(ranks[0], ["new"], [[0], [0]]).wait()
-        self.until(page, "document.querySelectorAll('#map-step option').length === 3")
-        self.assertEqual(page.input_value("#map-step"), older, "what was chosen stays")
-        page.select_option("#map-step", str(ranks[0].step))
-        self.until(page, "document.querySelector('#maps canvas').ariaLabel.startsWith('Image 40, new: 1 of 9')")
-        feed(10)
-        made_up.show_map(ranks[0], ["boot", BAD], OPENS).wait()
-        self.until(page, "document.querySelector('#maps canvas').ariaLabel.startsWith('Image 40, boot: ')")
-
-    def test_a_run_without_a_map_says_so(self):
-        plain = rank.Rank(sidecar.grpc, "plain").greet()
-        self.addCleanup(made_up.end, plain)
-        plain.steps(20).wait()
-        page = self.open("plain")
-        self.assertIn("No map yet", page.text_content("#maps-note"))
-        self.assertFalse(page.is_visible("#maps-choice"))
 
 
 class Access(PageTest):
@@ -320,11 +180,11 @@ class Restart(PageTest):
     def test_history_survives_and_the_page_comes_back(self):
         page = self.open()
         before = page.evaluate(POINTS)
-        for one in ranks:
+        for one in world.ranks:
             one.up.put(None)
-        sidecar.kill()
+        world.sidecar.kill()
         page.wait_for_selector("#connection[data-state=away]")
-        sidecar.restart()
+        world.sidecar.restart()
         page.wait_for_selector("#connection[data-state=live]")
         self.until(page, "document.querySelector('#ranks-summary').textContent.includes('0 live, 2 lost')")
         self.assertEqual(page.evaluate(POINTS), before)
