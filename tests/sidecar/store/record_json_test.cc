@@ -42,7 +42,8 @@ RunRecord FullRun() {
                 "refused",
                 13,
                 14,
-                "loss is nan"};
+                "loss is nan",
+                "disk full"};
   run.in_force = Directive{};
   run.in_force->version = 10;
   run.in_force->layers = {{2, 0.35, 0.25}};
