@@ -84,7 +84,8 @@ TEST(RunStateToProto, ShowsAlertsProbesAndTheBreaker) {
 }
 
 TEST(WindowToProto, EveryFieldIsCopied) {
-  const WindowRecord window{"r", 11, 20, 0.75, {{2, 0.3, 0.25, 0.1, 0.2, 0.5, 0.4}}, 7, "why", 1.5};
+  const WindowRecord window{"r", 1,     1,  11, 20, 0.75, {{2, 0.3, 0.25, 0.1, 0.2, 0.5, 0.4}},
+                            7,   "why", 1.5};
   v1::Window proto;
   WindowToProto(window, &proto);
   EXPECT_EQ(proto.first_step(), 11u);
