@@ -97,11 +97,11 @@ TEST_F(Http, AsManyClientsOfEventsAsThereMayBeLeaveRoomForAScrape) {
 TEST_F(Http, ConnectionsThatAreKeptLeaveRoomForAScrape) {
   const auto start = std::chrono::steady_clock::now();
   std::vector<std::unique_ptr<HttpConnection>> kept;
-  for (size_t i = 0; i < 4 * DrainingServer::kThreads; ++i) {
+  for (size_t i = 0; i < 3 * DrainingServer::Options{}.kept; ++i) {
     kept.push_back(std::make_unique<HttpConnection>(address_));
     ASSERT_THAT(kept.back()->Get("/metrics"), HasSubstr("200 OK")) << i;
   }
-  // Were each to wait for a further request, every sixteenth would cost five seconds.
+  // Were each waited for, it would cost five seconds.
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(10));
 }
 
