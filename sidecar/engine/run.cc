@@ -87,14 +87,6 @@ absl::Status Run::Take(const Identity& identity, const Body& body,
   return status;
 }
 
-bool Run::Numbers(uint32_t rank, const Identity& identity) const {
-  const auto slot = slots_.find(rank);
-  if (slot == slots_.end()) return false;
-  const RankRecord& record = slot->second.record;
-  return identity.lease_epoch == record.epoch && identity.generation == record.generation &&
-         identity.incarnation == record.incarnation;
-}
-
 void Run::TakeRejected(uint32_t rank, uint64_t seq, const std::shared_ptr<StreamSink>& sink,
                        Outbox& outbox) {
   const auto it = slots_.find(rank);

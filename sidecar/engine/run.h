@@ -43,8 +43,8 @@ class Run {
   // Takes a message of a bound stream. After a refusal the caller has to call TakeRejected.
   absl::Status Take(const Identity& identity, const Body& body,
                     const std::shared_ptr<StreamSink>& sink, Outbox& outbox);
-  // True if `identity` is that of the process which speaks for `rank` now.
-  bool Numbers(uint32_t rank, const Identity& identity) const;
+  // True for a message of an earlier holder of the lease.
+  bool IsStale(const Identity& identity) const { return identity.lease_epoch < record_.epoch; }
   // Counts a message that was refused as taken, if `sink` is the rank's present stream.
   void TakeRejected(uint32_t rank, uint64_t seq, const std::shared_ptr<StreamSink>& sink,
                     Outbox& outbox);
