@@ -89,8 +89,9 @@ void Engine::OnMessage(const StreamMessage& command, Outbox& outbox) {
     status = run.Take(identity, command.message.body, command.sink, outbox);
   }
   if (status.ok()) return;
-  // Whatever was wrong with it, it will not be sent again: its number must not leave a gap. An earlier
-  // holder's number is none of this stream's, which may still bring its own message of that number.
+  // Whatever was wrong with it, it will not be sent again: its number must not leave a gap. An
+  // earlier holder's number is none of this stream's, which may still bring its own message of that
+  // number.
   if (!run.IsStale(identity)) run.TakeRejected(bound.rank, identity.seq, command.sink, outbox);
   Refuse(command.sink, identity.seq, status, false, outbox);
 }

@@ -81,7 +81,9 @@ TEST_F(Disk, AFailedSyncIsNotTriedAgainAsIfItHadWorked) {
     if (line == "synced sluice.db") file_synced = true;
     if (line == "truncated sluice.db-wal" && file_synced) distrusted = false;
     // A commit ends by a sync of the log; one that belongs to moving it comes before the file's.
-    if (line == "synced sluice.db-wal") EXPECT_FALSE(file_synced) << "a commit on distrusted pages";
+    if (line == "synced sluice.db-wal") {
+      EXPECT_FALSE(file_synced) << "a commit on distrusted pages";
+    }
   }
   EXPECT_FALSE(distrusted) << "a log of which a sync failed was used again";
   EXPECT_GE(failures, 3);
