@@ -38,6 +38,8 @@ class Faults : public ::testing::Test {
   static constexpr uint32_t kRanks = 2;
 
   void StartSidecar(const Launch& launch = {}, std::vector<std::string> more = {}) {
+    // What is tested here is not the limit of a stream's rate.
+    more.insert(more.end(), {"--limits.messages-per-second", "1000000"});
     sidecar_.emplace(state_, std::move(more), launch);
     SetAddress(sidecar_->grpc());
   }
