@@ -1,5 +1,7 @@
 // Prints the reference of metrics, deploy/reference/metrics.md: what a sidecar exports once a rank
 // has said all it can.
+#include <gtest/gtest.h>
+
 #include <iostream>
 
 #include "tests/sidecar/peers/full_feed.h"

@@ -117,7 +117,7 @@ struct Shown {
   std::vector<torch::Tensor> values;
 };
 
-Shown Run(int64_t every) {
+Shown Trained(int64_t every) {
   const TemporaryFolder folder;
   OverheardPublisher overheard;
   config::TrainConfig config = testing::SmallRun(folder.path(), 12);
@@ -135,7 +135,7 @@ Shown Run(int64_t every) {
 }
 
 TEST(TokenMapsOfARun, ComeWhenTheyAreDueAndChangeNothing) {
-  const Shown with = Run(5), without = Run(0);
+  const Shown with = Trained(5), without = Trained(0);
   ASSERT_EQ(with.maps.size(), 3u);
   for (const auto& [index, step] : {std::pair{0, 5}, {1, 10}, {2, 12}}) {
     EXPECT_THAT(
