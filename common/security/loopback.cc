@@ -31,7 +31,7 @@ bool IsLocalPeer(absl::string_view peer) {
   if (absl::StartsWith(peer, "ipv4:") || absl::StartsWith(peer, "ipv6:")) {
     return IsLoopback(PeerHost(peer));
   }
-  return absl::StartsWith(peer, "unix:") || absl::StartsWith(peer, "inproc");
+  return absl::StartsWith(peer, "unix:");
 }
 
 }  // namespace sluice::security

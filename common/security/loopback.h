@@ -13,7 +13,7 @@ bool IsLoopback(const std::string& host);
 // itself.
 std::string PeerHost(absl::string_view peer);
 
-// True for a peer on this machine: a loopback address, a Unix socket or the process itself.
+// True for a peer on this machine: a loopback address or a Unix socket.
 bool IsLocalPeer(absl::string_view peer);
 
 }  // namespace sluice::security

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <memory>
+#include <string>
 
 #include "sidecar/runs/runs_service.h"
 #include "sluice/v1/runs.grpc.pb.h"
@@ -15,10 +16,14 @@ namespace sluice::sidecar::testing {
 class RunsServer {
  protected:
   RunsServer() {
+    // Over a socket: a channel inside of the process has no address, and so no rights.
     grpc::ServerBuilder builder;
+    int port = 0;
+    builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
     builder.RegisterService(&service_);
     server_ = builder.BuildAndStart();
-    stub_ = v1::Runs::NewStub(server_->InProcessChannel({}));
+    stub_ = v1::Runs::NewStub(grpc::CreateChannel("127.0.0.1:" + std::to_string(port),
+                                                  grpc::InsecureChannelCredentials()));
   }
   ~RunsServer() {
     service_.FinishWatches();
