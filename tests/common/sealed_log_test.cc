@@ -30,7 +30,7 @@ TEST_F(SealedLogTest, WhatIsAppendedIsRead) {
   Append("{\"a\":1");
   Append("{\"b\":\",\\\"crc\\\":\\\"\"");
   EXPECT_EQ(Read(), (Bodies{"{\"a\":1", "{\"b\":\",\\\"crc\\\":\\\"\""}));
-  EXPECT_EQ(Text().substr(0, 16), "{\"a\":1,\"crc\":\"58");
+  EXPECT_EQ(Text().substr(0, Text().find('\n')), "{\"a\":1,\"crc\":\"a702fc6e\"}");
 }
 
 TEST_F(SealedLogTest, ATornLastLineIsCutWhereverItEnds) {

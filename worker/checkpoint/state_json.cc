@@ -103,11 +103,11 @@ absl::Status ReadStreamEpoch(const json& j, std::optional<StreamEpoch>& epoch) {
   const auto it = j.find("stream_epoch");
   if (it == j.end() || it->is_null()) return absl::OkStatus();
   StreamEpoch read;
-  SLUICE_RETURN_IF_ERROR(Read(*it, "number", read.number));
-  SLUICE_RETURN_IF_ERROR(Read(*it, "first", read.first));
-  SLUICE_RETURN_IF_ERROR(Read(*it, "ingested", read.ingested));
+  absl::Status status = Read(*it, "number", read.number);
+  status.Update(Read(*it, "first", read.first));
+  status.Update(Read(*it, "ingested", read.ingested));
   epoch = read;
-  return absl::OkStatus();
+  return Annotate(status, "state: 'stream_epoch'");
 }
 
 }  // namespace
