@@ -26,7 +26,7 @@ struct ContinualConfig {
   double lr = 2e-3;
   double rate = 0.15;
   double recipe_rate = 0.10;
-  double gated_steps = 1.8;
+  double gated_steps = 2.0;
   bool digits = false;  // scikit-learn's, instead of Fashion-MNIST.
   bool quick = false;
   bool fresh = false;

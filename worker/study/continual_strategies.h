@@ -28,7 +28,7 @@ struct StrategyOptions {
   double lr = 2e-3;
   double rate = 0.15;         // Of gated ones,
   double recipe_rate = 0.10;  // and of Sluice's recipe.
-  double gated_steps = 1.8;   // Steps of both, times those of the others.
+  double gated_steps = 2.0;   // Steps of both, times those of the others.
   int64_t buffer_images = 400;
   int64_t images = 4000;  // Of a domain.
   int64_t steps = 80;     // Of a domain.

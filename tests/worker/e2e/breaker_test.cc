@@ -10,7 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "tests/worker/e2e/worker_process.h"
+#include "tests/worker/e2e/learnt_domain.h"
 #include "worker/data/idx_file.h"
 #include "worker/telemetry/decision_log.h"
 #include "worker/tensors/safetensors_file.h"
@@ -38,10 +38,6 @@ std::string PermutedLabels(const std::string& folder) {
   fs::remove(fs::path(folder) / "train-labels-idx1-ubyte.gz");
   EXPECT_TRUE(WriteFileAtomically(folder + "/train-labels-idx1-ubyte", file).ok());
   return folder;
-}
-
-std::string FinalCheckpoint(const std::string& folder) {
-  return ReadJson(folder + "/report.json").value("checkpoint", "");
 }
 
 // Bytes of every tensor of the model, without `prefix` in front of the names.
@@ -81,21 +77,8 @@ class Breaker : public testing::Test {
     memory_ = FreshFolder("memory");
     run_ = FreshFolder("run");
     // Not trained to its end: with the right labels a later run makes it better.
-    ASSERT_TRUE(RunWorker("train",
-                          With(SmallRun(base_), {{"sidecar", "off"},
-                                                 {"train.lr", "1e-3"},
-                                                 {"gate.mode", "dense"},
-                                                 {"train.steps", "60"}}),
-                          base_ + "/log")
-                    .exit.ok());
-    const Outcome registered = RunWorker("register",
-                                         {{"model.init", FinalCheckpoint(base_)},
-                                          {"name", "old"},
-                                          {"output", memory_},
-                                          {"data.eval_subset", "first:400"},
-                                          {"buffer_images", "100"}},
-                                         base_ + "/register.log");
-    ASSERT_TRUE(registered.exit.ok()) << registered.log;
+    ASSERT_NO_FATAL_FAILURE(LearnDomain(
+        base_, memory_, {{"train.lr", "1e-3"}, {"train.steps", "60"}}, /*probe_images=*/400, 100));
     StartSidecar("127.0.0.1:0");
   }
 

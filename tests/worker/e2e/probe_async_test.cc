@@ -8,17 +8,13 @@
 #include <regex>
 
 #include "absl/strings/str_cat.h"
-#include "tests/worker/e2e/worker_process.h"
+#include "tests/worker/e2e/learnt_domain.h"
 
 namespace sluice::e2e {
 namespace {
 
 using testing::HasSubstr;
 using testing::Not;
-
-std::string FinalCheckpoint(const std::string& folder) {
-  return ReadJson(folder + "/report.json").value("checkpoint", "");
-}
 
 // Each check's step with its loss, as they were logged.
 std::map<int64_t, double> LoggedLosses(const std::string& log) {
@@ -45,19 +41,8 @@ class ProbeAsync : public testing::Test {
   void SetUp() override {
     base_ = FreshFolder("base");
     memory_ = FreshFolder("memory");
-    ASSERT_TRUE(RunWorker("train",
-                          With(SmallRun(base_),
-                               {{"sidecar", "off"}, {"gate.mode", "dense"}, {"train.steps", "30"}}),
-                          base_ + "/log")
-                    .exit.ok());
-    const Outcome registered = RunWorker("register",
-                                         {{"model.init", FinalCheckpoint(base_)},
-                                          {"name", "old"},
-                                          {"output", memory_},
-                                          {"data.eval_subset", "first:300"},
-                                          {"buffer_images", "0"}},
-                                         base_ + "/register.log");
-    ASSERT_TRUE(registered.exit.ok()) << registered.log;
+    ASSERT_NO_FATAL_FAILURE(
+        LearnDomain(base_, memory_, {{"train.steps", "30"}}, /*probe_images=*/300, 0));
   }
   // Another domain, with a check every 20 steps.
   Options Run(const std::string& folder, const Options& changes) const {
