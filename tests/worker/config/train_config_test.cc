@@ -232,8 +232,10 @@ TEST(TrainConfig, PrintedTomlReadsBackTheSame) {
       "--directives=log.jsonl",    "--data.mean=-0.25",          "--train.lr=0.00012345678",
       "--collective.timeout=12.5", "--progress.seconds=0",       "--sidecar=off"};
   for (const std::string& argument : kMatters) {
+    // Each option once.
     if (argument.find("data.mean") == std::string::npos &&
-        argument.find("train.lr=") == std::string::npos) {
+        argument.find("train.lr=") == std::string::npos &&
+        argument != "--gate.budget_scope=batch") {
       arguments.push_back(argument);
     }
   }
