@@ -261,8 +261,8 @@ run_tests() {
   build cpu
   run_ctest cpu "$@"
   if (($# > 0)); then return; fi
-  if time_is_left asan 26; then test_sanitized asan; fi
-  if time_is_left tsan 5; then test_sanitized tsan; fi
+  if time_is_left asan 34; then test_sanitized asan; fi
+  if time_is_left tsan 7; then test_sanitized tsan; fi
 }
 
 # time_is_left PRESET MINUTES: whether so many are left of SLUICE_TEST_MINUTES, if that is set. A slow machine then tests less,

@@ -57,4 +57,4 @@ expect 0 "asan tsan" none sanitize
 echo three | tee "$tree"/build/{asan,tsan}/bin/a_test >"$tree/log"
 SLUICE_TEST_MINUTES=16 expect 0 "cpu tsan" none test
 grep -q "tests of preset asan: LEFT OUT" "$tree/log"
-SLUICE_TEST_MINUTES=26 expect 0 "cpu asan" none test # tsan passed just now.
+SLUICE_TEST_MINUTES=34 expect 0 "cpu asan" none test # tsan passed just now.
