@@ -12,6 +12,8 @@ namespace {
 
 using nlohmann::json;
 
+constexpr uint64_t kMaxStep = uint64_t{1} << 62;
+
 absl::Status InRange(const std::string& field, double value, double low, double high) {
   if (std::isfinite(value) && value >= low && value <= high) {
     return absl::OkStatus();
@@ -63,6 +65,15 @@ absl::Status ValidateDirective(const Directive& directive, const std::vector<uin
   if (action < 1 || action > 5) {
     return absl::InvalidArgumentError(
         absl::StrCat("breaker_action is ", action, ", expected 1 to 5"));
+  }
+  // Bounds of sense: a breaker has five rungs, a step is far from where arithmetic wraps.
+  if (directive.breaker_level > 100) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("breaker_level is ", directive.breaker_level, ", expected at most 100"));
+  }
+  if (directive.based_on_step > kMaxStep) {
+    return absl::InvalidArgumentError(absl::StrCat("based_on_step is ", directive.based_on_step,
+                                                   ", expected at most ", kMaxStep));
   }
   return absl::OkStatus();
 }

@@ -5,6 +5,12 @@
 #include "absl/strings/str_cat.h"
 
 namespace sluice::telemetry {
+namespace {
+
+// Above a larger one the run could never be steered again.
+constexpr uint64_t kMaxVersion = uint64_t{1} << 62;
+
+}  // namespace
 
 DirectiveInbox::DirectiveInbox(std::string run, std::vector<uint32_t> layers, uint64_t last_version)
     : run_(std::move(run)), layers_(std::move(layers)), last_version_(last_version) {}
@@ -19,6 +25,11 @@ std::optional<DirectiveRefused> DirectiveInbox::Check(const Directive& directive
     return DirectiveRefused{directive.version, RefusalReason::kStale,
                             absl::StrCat("directive.version is ", directive.version,
                                          ", expected more than ", last_version_)};
+  }
+  if (directive.version > kMaxVersion) {
+    return DirectiveRefused{directive.version, RefusalReason::kOutOfRange,
+                            absl::StrCat("directive.version is ", directive.version,
+                                         ", expected at most ", kMaxVersion)};
   }
   if (const absl::Status status = ValidateDirective(directive, layers_); !status.ok()) {
     return DirectiveRefused{directive.version, RefusalReason::kOutOfRange,
