@@ -25,6 +25,7 @@ Commands
   lint [--quick]     format, shell scripts and protocol, and unless --quick clang-tidy; files that passed are not
                      checked again
   sanitize           build and test under the address and the thread sanitizer, whatever has passed before
+  fuzz [SECONDS]     build tests/fuzz with clang and run each target so long, 60 unless told otherwise
   convert dinov2     fetch a pretrained DINOv2 ViT-S/14 and convert it for --model.init, into .deps/weights
                      (--output FILE: elsewhere)
   parity [NAME…]     compare logits and every gradient with timm's (tests/parity; installs 5 GB of Python packages);
@@ -32,7 +33,7 @@ Commands
   reference          build, and write deploy/reference (options, metrics) anew from the programs
   stage              build, and put into build/image what deploy/Dockerfile takes with BINARIES=prebuilt
   soak [NAME…]       build, and run tests of faults with their large counts, an hour or more each (deploy/soak.sh lists
-                     them); logs into build/soak
+                     them; and `fuzz`: ten minutes for each target); logs into build/soak
   compose            build, then run deploy/compose.yaml in a Docker engine of its own, with faults (needs root; two minutes,
                      the first time five)
   clean              remove build/
@@ -179,7 +180,11 @@ configure() {
 
 # build PRESET [TARGET…]
 build() {
-  case $1 in cpu | cuda | asan | tsan) ;; *) die "preset '$1' is unknown; it is one of cpu, cuda, asan, tsan" ;; esac
+  case $1 in
+    cpu | cuda | asan | tsan) ;;
+    fuzz) install_packages fuzz ;;
+    *) die "preset '$1' is unknown; it is one of cpu, cuda, asan, tsan, fuzz" ;;
+  esac
   install_packages build
   case $1 in cpu | cuda) install_libtorch ;; esac
   configure "$1"
@@ -282,6 +287,21 @@ sanitize() {
   done
 }
 
+# fuzz [SECONDS]: every target in tests/fuzz, as many at a time as there are processors. Each begins with good inputs and
+# with what tests/fuzz/corpus keeps; what is new stays in build/fuzz/found.
+fuzz() {
+  local seconds=${1:-60} found=build/fuzz/found target
+  if (($# > 1)) || ! [[ $seconds =~ ^[1-9][0-9]*$ ]]; then die "fuzz takes a number of seconds, got: $*"; fi
+  build fuzz sluice_fuzz
+  build/fuzz/bin/sluice_fuzz_seeds "$found"
+  for target in build/fuzz/fuzz/fuzz_*; do
+    target=${target##*/}
+    mkdir -p "$found/$target"
+    printf '%s\n' "$target"
+  done | xargs -P "$(job_count)" -I '{}' deploy/fuzz_one.sh "$seconds" '{}'
+  say "no target of tests/fuzz found a fault in $seconds s each"
+}
+
 lint() {
   install_packages build lint
   install_tools lint
@@ -329,14 +349,20 @@ reference() {
   deploy/reference.sh build/cpu/bin deploy/reference
 }
 
-# soak [NAME…]
+# soak [NAME…]. Fuzzing, by the name `fuzz`, has a build of its own.
 soak() {
-  local targets
-  targets=$(deploy/soak.sh targets "$@")
-  install_peers
-  mapfile -t targets <<<"$targets"
-  build cpu "${targets[@]}"
-  deploy/soak.sh run build/cpu/bin "$@"
+  local targets name names=()
+  for name in "$@"; do
+    if [[ $name != fuzz ]]; then names+=("$name"); fi
+  done
+  if (($# == 0 || ${#names[@]} > 0)); then
+    targets=$(deploy/soak.sh targets "${names[@]}")
+    install_peers
+    mapfile -t targets <<<"$targets"
+    build cpu "${targets[@]}"
+    deploy/soak.sh run build/cpu/bin "${names[@]}"
+  fi
+  if (($# == 0 || $# > ${#names[@]})); then fuzz 600; fi
 }
 
 compose() {
@@ -361,6 +387,7 @@ main() {
       ;;
     lint) lint "$@" ;;
     sanitize) sanitize ;;
+    fuzz) fuzz "$@" ;;
     convert) convert "$@" ;;
     parity) parity "$@" ;;
     soak) soak "$@" ;;

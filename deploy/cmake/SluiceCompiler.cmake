@@ -38,11 +38,20 @@ if(SLUICE_SANITIZE)
   add_link_options(-fsanitize=${SLUICE_SANITIZE})
 endif()
 
+if(SLUICE_FUZZ)
+  # Coverage for libFuzzer; its main is linked to the targets in tests/fuzz alone.
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
+
 # Warnings are for our code only; generated code and foreign headers are not ours.
 # -Wno-restrict: GCC 12 reports std::string's own assignment from a literal (GCC bug 105651).
+set(quirk)
+if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
+  set(quirk -Wno-restrict)
+endif()
 function(sluice_warnings target)
   target_compile_options(${target} PRIVATE
-    $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Werror -Wno-restrict -fno-math-errno>
+    $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Werror ${quirk} -fno-math-errno>
     $<$<COMPILE_LANGUAGE:CUDA>:-Werror=all-warnings -Xcompiler=-Wall,-Wextra,-Werror>)
 endfunction()
 

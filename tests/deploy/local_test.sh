@@ -17,7 +17,7 @@ expect() {
 expect 0 "demo [OPTION…]" --help
 expect 2 "Usage: deploy/local.sh COMMAND"
 expect 1 "command 'deploy' is unknown" deploy
-expect 1 "preset 'gpu' is unknown; it is one of cpu, cuda, asan, tsan" build gpu
+expect 1 "preset 'gpu' is unknown; it is one of cpu, cuda, asan, tsan, fuzz" build gpu
 expect 1 "build takes one preset, got: cpu cuda" build cpu cuda
 expect 1 "model '' is unknown to convert; it is one of dinov2" convert
 expect 1 "model 'vit' is unknown to convert; it is one of dinov2" convert vit
@@ -27,6 +27,8 @@ expect 1 "convert dinov2 takes --output FILE, got: --output a b" convert dinov2 
 expect 1 "soak 'sink' is unknown; it is one of: kills" soak kills sink
 expect 1 "stage takes no argument, got: x" stage x
 expect 1 "reference takes no argument, got: x" reference x
+expect 1 "fuzz takes a number of seconds, got: 1m" fuzz 1m
+expect 1 "fuzz takes a number of seconds, got: 1 2" fuzz 1 2
 for command in test sanitize soak; do
   SLUICE_TEST_PEERS=some expect 1 "SLUICE_TEST_PEERS is 'some', expected required or optional" "$command"
 done
