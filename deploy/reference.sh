@@ -29,11 +29,14 @@ TEXT
   while read -r command; do
     printf '\n## sluice-worker %s\n\n' "$command"
     "$binaries/sluice-worker" "$command" --help-markdown >"$other"
+    # shellcheck disable=SC2016  # Backticks of Markdown.
     if [[ $(grep -cxFf "$train" "$other") -gt 2 ]]; then printf 'Options of `train` as well, and:\n\n'; fi
     own_rows "$train" "$other"
   done < <("$binaries/sluice-worker" --help | sed -n 's/^  \([a-z]\+\) .*/\1/p' | grep -vx train)
   printf '\n## sluice-sidecar\n\n'
   "$binaries/sluice-sidecar" --help-markdown
+  printf '\n## sluice-sidecar bench\n\n'
+  "$binaries/sluice-sidecar" bench --help-markdown
 }
 
 scratch=$(mktemp -d)

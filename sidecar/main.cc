@@ -11,6 +11,7 @@
 #include "common/file.h"
 #include "common/log.h"
 #include "common/status.h"
+#include "sidecar/bench/bench.h"
 #include "sidecar/daemon/daemon.h"
 
 namespace {
@@ -59,12 +60,25 @@ int Fail(const absl::Status& status) {
   return 1;
 }
 
+int Bench(const std::vector<std::string>& arguments) {
+  sluice::sidecar::BenchOptions options;
+  const absl::StatusOr<bool> go_on = sluice::sidecar::ParseBenchOptions(arguments, options);
+  if (!go_on.ok()) return Fail(go_on.status());
+  if (!*go_on) return 0;
+  signal(SIGPIPE, SIG_IGN);
+  const absl::Status status = sluice::sidecar::RunBench(options, "/proc/self/exe");
+  return status.ok() ? 0 : Fail(status);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  const std::vector<std::string> arguments(argv + 1, argv + argc);
+  if (!arguments.empty() && arguments[0] == "bench") {
+    return Bench({arguments.begin() + 1, arguments.end()});
+  }
   DaemonOptions options;
-  const absl::StatusOr<bool> go_on =
-      sluice::sidecar::ParseDaemonOptions(std::vector<std::string>(argv + 1, argv + argc), options);
+  const absl::StatusOr<bool> go_on = sluice::sidecar::ParseDaemonOptions(arguments, options);
   if (!go_on.ok()) return Fail(go_on.status());
   if (!*go_on) return 0;
   // Blocked before any thread starts, so that only sigwait sees them.

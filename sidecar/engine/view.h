@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "common/counters.h"
+#include "sidecar/engine/commit_times.h"
 #include "sidecar/engine/down_sample.h"
 #include "sidecar/engine/records.h"
 
@@ -62,6 +63,7 @@ struct View {
   std::vector<std::shared_ptr<const RunView>> runs;  // Newest activity first.
   std::map<std::string, uint64_t> rejected;          // Messages refused, by reason.
   uint64_t commit_failures = 0;
+  CommitTimes commit_times;  // Of those that succeeded.
   StorageView storage;
 
   // The run of this name, or null.

@@ -85,9 +85,13 @@ void Writer::Loop() {
 
 bool Writer::Commit() {
   const Changes changes = engine_.PendingChanges();
+  const Clock::time_point begin = Clock::now();
   const absl::Status status = changes.empty() ? absl::OkStatus() : store_.Commit(changes);
   if (status.ok()) {
     engine_.Committed();
+    if (!changes.empty()) {
+      commit_times_.Add(std::chrono::duration<double>(Clock::now() - begin).count());
+    }
     if (!writable_) spdlog::info("the state is written again");
     writable_ = true;
     return true;
@@ -123,6 +127,7 @@ std::shared_ptr<const View> Writer::WithStorage(std::shared_ptr<View> view) cons
     storage.quarantines.push_back({quarantine.file, quarantine.reason, quarantine.acknowledged});
   }
   view->storage = std::move(storage);
+  view->commit_times = commit_times_;
   return view;
 }
 

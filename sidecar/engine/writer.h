@@ -48,6 +48,7 @@ class Writer {
   ViewHub* hub_;
   Outbox outbox_;
   uint64_t commit_failures_ = 0;
+  CommitTimes commit_times_;
   std::string error_;  // Of the last commit that failed.
   std::atomic<bool> writable_{true};
   std::atomic<bool> stopping_{false};

@@ -11,6 +11,18 @@
 
 namespace sluice::sidecar {
 
+namespace {
+
+void AddCommitTimes(const CommitTimes& times, FamilyBuilder& families) {
+  families.Histogram("sluice_commit_seconds", "Time of a commit of the sidecar's state to disk.");
+  std::vector<double> uppers;
+  for (size_t i = 0; i < CommitTimes::kBins; ++i) uppers.push_back(CommitTimes::UpperSeconds(i));
+  families.AddHistogram({}, uppers, {times.bins.begin(), times.bins.end()}, times.sum_seconds,
+                        true);
+}
+
+}  // namespace
+
 std::vector<prometheus::MetricFamily> MetricsOf(const View& view) {
   FamilyBuilder families;
   AddRunMetrics(view, families);
@@ -27,6 +39,7 @@ std::vector<prometheus::MetricFamily> MetricsOf(const View& view) {
   families.Counter("sluice_commit_failures_total",
                    "Commits of the sidecar's state that failed and were tried again.");
   families.Add({}, static_cast<double>(view.commit_failures));
+  AddCommitTimes(view.commit_times, families);
   uint64_t alarms = 0;
   for (const QuarantineView& quarantine : view.storage.quarantines) {
     alarms += quarantine.acknowledged ? 0 : 1;

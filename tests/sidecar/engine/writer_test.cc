@@ -47,6 +47,12 @@ class LookingSink : public testing::FakeSink {
   const ViewHub* hub_;
 };
 
+uint64_t CommitsOf(const View& view) {
+  uint64_t commits = 0;
+  for (uint64_t count : view.commit_times.bins) commits += count;
+  return commits;
+}
+
 class WriterTest : public ::testing::Test {
  protected:
   WriterTest() : writer_(Engine({}, {}), *Store::Open(folder_.path()), &queue_, &hub_) {
@@ -80,6 +86,8 @@ TEST_F(WriterTest, NothingIsSaidBeforeItIsDurable) {
   EXPECT_TRUE(writer_.Stop(std::chrono::steady_clock::now() + kWriterPatience));
   EXPECT_EQ(sink_->pushed, 1);
   EXPECT_EQ(hub_.Get()->Find("r")->counters.steps, 10u);
+  EXPECT_GT(CommitsOf(*hub_.Get()), 0u);
+  EXPECT_GT(hub_.Get()->commit_times.sum_seconds, 0.0);
 }
 
 TEST_F(WriterTest, AFailedCommitIsTriedAgainAndSaidOnlyThen) {
@@ -93,6 +101,7 @@ TEST_F(WriterTest, AFailedCommitIsTriedAgainAndSaidOnlyThen) {
   // The failures show while they last; what is not durable does not.
   EXPECT_TRUE(WaitUntil([this] { return hub_.Get()->commit_failures > 1; }, kWriterPatience));
   EXPECT_TRUE(hub_.Get()->runs.empty());
+  EXPECT_EQ(CommitsOf(*hub_.Get()), 0u);
   ASSERT_TRUE(other.Execute("ROLLBACK").ok());
   EXPECT_EQ(acked.wait_for(kWriterPatience), std::future_status::ready);
   EXPECT_TRUE(writer_.Stop(std::chrono::steady_clock::now() + kWriterPatience));

@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <iterator>
+#include <map>
+
 #include "tests/sidecar/testing/fakes.h"
 
 namespace sluice::sidecar {
@@ -31,6 +34,24 @@ TEST(ViewMetrics, ShowsTheLedger) {
     EXPECT_THAT(text, HasSubstr(line));
   }
   EXPECT_THAT(text, Not(HasSubstr("rank=")));
+}
+
+TEST(ViewMetrics, ACommitIsCountedInTheFirstBucketThatHoldsIt) {
+  View view;
+  for (double seconds : {1e-4, 6e-4, 100.0}) view.commit_times.Add(seconds);
+  std::map<double, uint64_t> buckets;
+  for (const auto& family : MetricsOf(view)) {
+    if (family.name != "sluice_commit_seconds") continue;
+    for (const auto& bucket : family.metric.at(0).histogram.bucket) {
+      buckets[bucket.upper_bound] = bucket.cumulative_count;
+    }
+    EXPECT_DOUBLE_EQ(family.metric[0].histogram.sample_sum, 100.0007);
+  }
+  ASSERT_EQ(buckets.size(), CommitTimes::kBins);
+  EXPECT_EQ(buckets.at(CommitTimes::UpperSeconds(0)), 1u);
+  EXPECT_EQ(buckets.at(CommitTimes::UpperSeconds(1)), 2u);
+  EXPECT_EQ(std::prev(buckets.end(), 2)->second, 2u);
+  EXPECT_EQ(buckets.rbegin()->second, 3u);
 }
 
 }  // namespace
