@@ -11,7 +11,7 @@ namespace {
 using namespace std::string_literals;
 
 // Three labels: 7, 0, 9.
-const std::string kLabels = "\x00\x00\x08\x01\x00\x00\x00\x03\x07\x00\x09"s;
+const std::string kThreeLabels = "\x00\x00\x08\x01\x00\x00\x00\x03\x07\x00\x09"s;
 
 std::string Gzip(const std::string& text, const std::string& path) {
   gzFile file = gzopen(path.c_str(), "wb");
@@ -23,8 +23,8 @@ std::string Gzip(const std::string& text, const std::string& path) {
 
 TEST(IdxFile, ReadsPlainAndCompressed) {
   const TemporaryFolder folder;
-  const std::string plain = folder.Write("plain", kLabels);
-  Gzip(kLabels, folder.Path("labels.gz"));
+  const std::string plain = folder.Write("plain", kThreeLabels);
+  Gzip(kThreeLabels, folder.Path("labels.gz"));
   for (const std::string& path : {plain, folder.Path("labels.gz")}) {
     const auto file = ReadIdxFile(path, 1);
     ASSERT_TRUE(file.ok()) << file.status();
@@ -50,17 +50,17 @@ TEST(IdxFile, RefusesDamageByNameValueAndExpectation) {
   const auto read = [&](const std::string& contents) {
     return ReadIdxFile(folder.Write("damaged", contents), 1).status();
   };
-  EXPECT_TRUE(SaysInvalid(read(kLabels.substr(0, 6)), {"damaged", "6 bytes", "expected 8"}));
+  EXPECT_TRUE(SaysInvalid(read(kThreeLabels.substr(0, 6)), {"damaged", "6 bytes", "expected 8"}));
   EXPECT_TRUE(SaysInvalid(read(""), {"damaged", "0 bytes", "expected 8"}));
-  EXPECT_TRUE(SaysInvalid(read(kLabels.substr(0, 10)), {"damaged", "2 values", "expected 3"}));
-  EXPECT_TRUE(SaysInvalid(read(kLabels + "x"), {"damaged", "more than the expected 3"}));
-  std::string wrong = kLabels;
+  EXPECT_TRUE(SaysInvalid(read(kThreeLabels.substr(0, 10)), {"damaged", "2 values", "expected 3"}));
+  EXPECT_TRUE(SaysInvalid(read(kThreeLabels + "x"), {"damaged", "more than the expected 3"}));
+  std::string wrong = kThreeLabels;
   wrong[3] = 3;
   EXPECT_TRUE(SaysInvalid(read(wrong), {"damaged", "0x00000803", "expected 0x00000801"}));
-  std::string empty = kLabels;
+  std::string empty = kThreeLabels;
   empty[7] = 0;
   EXPECT_TRUE(SaysInvalid(read(empty), {"damaged", "dimension 0 is 0"}));
-  std::string huge = kLabels;
+  std::string huge = kThreeLabels;
   huge[4] = '\x7F';
   EXPECT_TRUE(SaysInvalid(read(huge), {"damaged", "3 values", "truncated"}));
 }
@@ -74,7 +74,7 @@ TEST(IdxFile, RefusesProductsThatOverflow) {
 
 TEST(IdxFile, RefusesDamagedCompression) {
   const TemporaryFolder folder;
-  const std::string whole = Gzip(kLabels, folder.Path("whole.gz"));
+  const std::string whole = Gzip(kThreeLabels, folder.Path("whole.gz"));
   const std::string cut = folder.Write("cut.gz", whole.substr(0, whole.size() - 4));
   EXPECT_TRUE(SaysInvalid(ReadIdxFile(cut, 1).status(), {"cut.gz"}));
   std::string flipped = whole;

@@ -95,7 +95,9 @@ TEST(TrainStepTimingTest, CompressedStepsSendHalfAndKeepRanksTheSame) {
     });
     for (size_t i = 0; i < states[0].size(); ++i) {
       EXPECT_TRUE(states[1][i].equal(states[0][i])) << i;
-      if (again > 0) EXPECT_TRUE(before[i].equal(states[0][i])) << "not deterministic: " << i;
+      if (again > 0) {
+        EXPECT_TRUE(before[i].equal(states[0][i])) << "not deterministic: " << i;
+      }
     }
   }
   double difference = 0.0, size = 0.0;
