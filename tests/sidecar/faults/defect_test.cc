@@ -1,4 +1,7 @@
 // Each defect that these tests exist for, planted: the oracle must see it.
+#include <fstream>
+#include <thread>
+
 #include "tests/sidecar/faults/faked_clock.h"
 #include "tests/sidecar/faults/harness.h"
 #include "tests/sidecar/testing/rank_client.h"
@@ -9,13 +12,25 @@ namespace {
 
 class Defects : public Faults {
  protected:
-  // What the oracle says of a sidecar with `defect` that is killed before it commits.
+  // What the oracle says of a sidecar with `defect` that is held before a commit and killed there:
+  // the ranks have heard by then what it says too early. Early in a run, when most windows make
+  // directives.
   std::string AfterAKillBeforeACommit(const std::string& defect) {
-    StartSidecar(Faulty({"SLUICE_DEFECT=" + defect, "SLUICE_FAIL_AT=before_commit:40"}));
+    const std::string hold = folder_.Path("hold");
+    StartSidecar(Faulty({"SLUICE_DEFECT=" + defect, "SLUICE_HOLD_AT=before_commit:" + hold}));
     StartRanks();
-    EXPECT_TRUE(sidecar_->WaitForDeath());
+    EXPECT_TRUE(WaitForProgress(20));
+    std::ofstream(hold) << "on";
+    EXPECT_TRUE(WaitUntil([&] { return Stands(); }));
+    sidecar_->Kill();
     StartSidecar();
     return Text(Differences());
+  }
+  // True once nothing has been acknowledged for a while.
+  bool Stands() {
+    const uint64_t before = ranks_[0]->acked() + ranks_[1]->acked();
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    return ranks_[0]->acked() + ranks_[1]->acked() == before;
   }
   std::string InDisorder(const std::string& defect) {
     StartSidecar(Faulty({"SLUICE_DEFECT=" + defect}));

@@ -66,7 +66,7 @@ TEST_F(Faults, APartitionAndLostPackets) {
   Launch launch;
   launch.before = {"ip", "netns", "exec", space.name()};
   launch.host = space.host();
-  StartSidecar(launch);
+  StartSidecar(launch, {"--insecure-listen"});
   StartRanks(std::chrono::milliseconds(1500));
   ASSERT_TRUE(WaitForProgress(50));
   const std::chrono::seconds pause(CountOf("SLUICE_NETWORK_SECONDS", 3));
