@@ -77,7 +77,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   engine.Committed();
   outbox.Send();
   CheckSound(*sink);
-  for (const auto& run : engine.MakeView(0)->runs) {
+  const auto view = engine.MakeView(0);
+  for (const auto& run : view->runs) {
     sluice::v1::RunState state;
     RunStateToProto(*run, false, &state);
   }

@@ -44,7 +44,8 @@ class Sidecar {
 
   uint64_t Rejected() {
     uint64_t count = 0;
-    for (const auto& [reason, n] : bench_.engine.MakeView(0)->rejected) count += n;
+    const auto view = bench_.engine.MakeView(0);
+    for (const auto& [reason, n] : view->rejected) count += n;
     return count;
   }
 
