@@ -24,6 +24,8 @@ class Crc {
 
  private:
   void AddBytes(const char* data, size_t size) {
+    // Of no bytes at no address zlib makes the start of a new checksum.
+    if (size == 0) return;
     crc_ = crc32_z(crc_, reinterpret_cast<const Bytef*>(data), size);
   }
 

@@ -92,6 +92,19 @@ TEST_F(CheckpointTest, EverythingComesBackBitForBit) {
   ExpectSameBits(loaded.second_moments, saved.second_moments);
 }
 
+// A tensor of no bytes has no address when it is written, and one when it is read.
+TEST_F(CheckpointTest, OneWithoutCountersOrMomentsIsWhole) {
+  TrainState state = testing::MakeState();
+  state.counters.clear();
+  TrainTensors tensors = MakeTensors(2);
+  tensors.first_moments.clear();
+  tensors.second_moments.clear();
+  ASSERT_TRUE(SaveCheckpoint(Path(), state, tensors).ok());
+  const auto loaded = LoadState(Open(Path()), Path());
+  ASSERT_TRUE(loaded.ok()) << loaded.status();
+  EXPECT_TRUE(loaded->counters.empty());
+}
+
 TEST_F(CheckpointTest, TensorsHaveTheNamesOfTheirRoles) {
   ASSERT_TRUE(SaveCheckpoint(Path(), testing::MakeState(), MakeTensors(1)).ok());
   EXPECT_EQ(Open(Path()).names(),
