@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <chrono>
 #include <string>
 #include <thread>
@@ -29,7 +30,11 @@ class Draining : public ::testing::Test {
       response.set_content("now", "text/plain");
     });
     server_.Get("/large", [](const httplib::Request&, httplib::Response& response) {
-      response.set_content(std::string(16 << 20, 'x'), "text/plain");
+      response.set_content_provider(size_t{16} << 20, "text/plain",
+                                    [](size_t, size_t left, httplib::DataSink& sink) {
+                                      static const std::string block(1 << 16, 'x');
+                                      return sink.write(block.data(), std::min(left, block.size()));
+                                    });
     });
     server_.Get("/slow", [this](const httplib::Request&, httplib::Response& response) {
       begun_.Notify();
