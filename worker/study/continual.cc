@@ -152,12 +152,11 @@ class Continual {
   absl::StatusOr<train::TrainReport> LearnFirst(int64_t seed) const {
     const std::string name = absl::StrCat("first-seed", seed);
     TrainOptions options = DomainOptions(seed, config_.domains[0], "continual-" + name);
-    options.insert(
-        options.end(),
-        {{"gate.mode", "dense"},
-         {"train.lr", Number(config_.lr)},
-         {"train.steps", std::to_string(config_.first_steps)},
-         {"train.warmup_steps", std::to_string(std::min<int64_t>(20, config_.first_steps / 10))}});
+    const auto warmup = static_cast<double>(std::min<int64_t>(20, config_.first_steps / 10));
+    options.insert(options.end(), {{"gate.mode", "dense"},
+                                   {"train.lr", Number(config_.lr)},
+                                   {"train.steps", std::to_string(config_.first_steps)},
+                                   {"train.warmup_steps", Number(warmup)}});
     // Heads of their own that no other parameter feels.
     const TrainOptions heads = ExpertHeads();
     options.insert(options.end(), heads.begin(), heads.end());
