@@ -157,6 +157,11 @@ void DrainingServer::HandOver(std::function<void(FileDescriptor)> taker) {
   next_owner = std::move(taker);
 }
 
+void DrainingServer::LengthenQueue() {
+  // Of a socket that listens already, only the length is changed.
+  ::listen(svr_sock_, static_cast<int>(options_.most));
+}
+
 void DrainingServer::EndConnections() {
   absl::MutexLock lock(&mutex_);
   ending_ = true;

@@ -88,7 +88,10 @@ absl::Status HttpServer::Listen(const HostPort& address) {
   } else if (!server_->bind_to_port(address.host, address.port)) {
     address_.port = 0;
   }
-  if (address_.port != 0) return absl::OkStatus();
+  if (address_.port != 0) {
+    server_->LengthenQueue();
+    return absl::OkStatus();
+  }
   return absl::UnavailableError(
       absl::StrCat("http: cannot listen on ", address.ToString(), ": ",
                    errno == 0 ? "address not usable" : std::strerror(errno)));

@@ -19,7 +19,8 @@ TEST(Quantile, IsAValueUnderWhichTheShareLies) {
 
 TEST(HistogramQuantile, IsLinearInsideABucketAndCountsWhatIsNew) {
   const std::string before =
-      "a_bucket{le=\"1\"} 5\na_bucket{le=\"2\"} 5\na_bucket{le=\"+Inf\"} 5\na_count 5\n";
+      "a_bucket{le=\"1\"} 5\na_bucket{le=\"2\"} 5\na_bucket{le=\"4\"} 5\na_bucket{le=\"+Inf\"} "
+      "5\na_count 5\n";
   const std::string after =
       "b_bucket{le=\"1\"} 9\na_bucket{le=\"1\"} 5\na_bucket{le=\"2\"} 15\na_bucket{le=\"4\"} 15\n"
       "a_bucket{le=\"+Inf\"} 16\n";

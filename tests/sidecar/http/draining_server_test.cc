@@ -6,8 +6,11 @@
 
 #include <algorithm>
 #include <chrono>
+#include <future>
+#include <memory>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "absl/synchronization/notification.h"
 #include "absl/time/time.h"
@@ -117,6 +120,24 @@ TEST_F(Draining, AConnectionThatIsHandedOverLivesOnWithoutTheServer) {
   EXPECT_THAT(connection.ReadAnswer(), EndsWith("tail"));
   given_.Close();
   EXPECT_TRUE(connection.WaitForEnd());
+}
+
+TEST(DrainingQueue, ABurstWaitsToBeAccepted) {
+  DrainingServer server;
+  const std::string address = "127.0.0.1:" + std::to_string(server.bind_to_any_port("127.0.0.1"));
+  server.LengthenQueue();
+  auto burst = std::async(std::launch::async, [&address] {
+    std::vector<std::unique_ptr<HttpConnection>> connections;
+    for (int i = 0; i < 64; ++i) connections.push_back(std::make_unique<HttpConnection>(address));
+  });
+  // Nobody accepts yet.
+  EXPECT_EQ(burst.wait_for(std::chrono::seconds(10)), std::future_status::ready);
+  std::thread thread([&server] { server.listen_after_bind(); });
+  burst.wait();
+  server.EndConnections();
+  EXPECT_TRUE(WaitUntil([&server] { return server.is_running(); }));
+  server.stop();
+  thread.join();
 }
 
 // A server of two connections that are little waited for.
