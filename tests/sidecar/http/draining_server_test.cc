@@ -46,9 +46,13 @@ class Draining : public ::testing::Test {
     });
     server_.Get("/given", [this](const httplib::Request&, httplib::Response& response) {
       response.set_content("head", "text/plain");
-      DrainingServer::HandOver([this](FileDescriptor socket) { given_ = std::move(socket); });
+      DrainingServer::HandOver([this](FileDescriptor socket) {
+        given_ = std::move(socket);
+        taken_.Notify();
+      });
     });
     address_ = "127.0.0.1:" + std::to_string(server_.bind_to_any_port("127.0.0.1"));
+    server_.LengthenQueue();
     thread_ = std::thread([this] { server_.listen_after_bind(); });
   }
   ~Draining() override {
@@ -63,6 +67,7 @@ class Draining : public ::testing::Test {
   absl::Notification begun_;
   absl::Notification finish_;
   FileDescriptor given_;
+  absl::Notification taken_;
   std::thread thread_;
 };
 
@@ -110,10 +115,12 @@ TEST_F(Draining, TwoHundredCrawlersHoldNobodyUp) {
 TEST_F(Draining, AConnectionThatIsHandedOverLivesOnWithoutTheServer) {
   HttpConnection connection(address_);
   EXPECT_THAT(connection.Get("/given"), EndsWith("\r\n\r\nhead"));
+  // A server that ends gives nothing away any more.
+  ASSERT_TRUE(taken_.WaitForNotificationWithTimeout(absl::Seconds(10)));
   server_.EndConnections();
   EXPECT_TRUE(WaitUntil([this] { return server_.is_running(); }));
   server_.stop();
-  thread_.join();  // Nobody writes given_ any more.
+  thread_.join();
   ASSERT_TRUE(given_.is_open());
   const std::string more = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ntail";
   EXPECT_EQ(::send(given_.get(), more.data(), more.size(), 0), static_cast<ssize_t>(more.size()));
@@ -151,6 +158,7 @@ class Impatient : public ::testing::Test {
       response.set_content(std::string(64 << 20, 'x'), "text/plain");
     });
     address_ = "127.0.0.1:" + std::to_string(server_.bind_to_any_port("127.0.0.1"));
+    server_.LengthenQueue();
     thread_ = std::thread([this] { server_.listen_after_bind(); });
   }
   ~Impatient() override {
