@@ -159,7 +159,7 @@ void DrainingServer::HandOver(std::function<void(FileDescriptor)> taker) {
 
 void DrainingServer::LengthenQueue() {
   // Of a socket that listens already, only the length is changed.
-  ::listen(svr_sock_, static_cast<int>(options_.most));
+  ::listen(svr_sock_, SOMAXCONN);
 }
 
 void DrainingServer::EndConnections() {
