@@ -27,8 +27,8 @@ class DrainingServer final : public httplib::Server {
   DrainingServer() : DrainingServer(Options{}) {}
   explicit DrainingServer(const Options& options);
 
-  // For a server that is bound: as many connections as it may have wait to be accepted. httplib
-  // lets five wait, and whom a burst keeps out tries again after a second.
+  // For a server that is bound: as many connections as the system allows wait to be accepted.
+  // httplib lets five wait, and whom a burst keeps out tries again after a second.
   void LengthenQueue();
 
   // No connection waits for a request any more, neither those that are open nor those to come. An
