@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <memory>
 #include <mutex>
@@ -11,6 +12,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "sidecar/store/database.h"
 #include "tests/common/temporary_folder.h"
 #include "tests/common/wait_until.h"
 #include "tests/sidecar/faults/oracle.h"
@@ -79,6 +81,18 @@ class Faults : public ::testing::Test {
           return true;
         },
         patience);
+  }
+  // The newest directive that any rank was told of, and the newest that is in the state of a
+  // sidecar that was killed: a rank brings its own along, so that a start hides what was missing.
+  uint64_t PushedVersion() const {
+    return std::max(LastNumber(files_[0], "directive"), LastNumber(files_[1], "directive"));
+  }
+  uint64_t StoredVersion() const {
+    absl::StatusOr<sidecar::Database> state = sidecar::Database::Open(state_ + "/sluice.db");
+    if (!state.ok()) return 0;
+    state->KeepLog(true);
+    const std::string version = state->Value("SELECT max(version) FROM directives").value_or("");
+    return version.empty() ? 0 : std::stoull(version);
   }
   // Lets the ranks come to their end; what their files and the ledger then say against the product.
   std::vector<std::string> Differences(bool state_was_lost = false) {

@@ -22,6 +22,7 @@ TEST_F(Faults, KilledAtRandomMoments) {
     // The moment is what is drawn; nothing is waited for.
     std::this_thread::sleep_for(std::chrono::milliseconds(pause(random)));
     sidecar_->Kill();
+    EXPECT_GE(StoredVersion(), PushedVersion());
     StartSidecar();
   }
   ASSERT_TRUE(WaitForProgress(1));
@@ -44,6 +45,7 @@ TEST_F(Faults, KilledAtEveryPointOfACommit) {
       StartSidecar(Faulty({absl::StrCat("SLUICE_FAIL_AT=", point, ":", passage)}));
       ASSERT_TRUE(sidecar_->WaitForDeath()) << point << " was not reached " << passage << " times";
       ++kills;
+      EXPECT_GE(StoredVersion(), PushedVersion()) << point;
       StartSidecar();
     }
   }

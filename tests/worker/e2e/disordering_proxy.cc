@@ -31,7 +31,7 @@ v1::WorkerMessage Stale(v1::WorkerMessage message) {
   v1::Identity* identity = message.mutable_identity();
   identity->set_lease_epoch(identity->lease_epoch() - 1);
   v1::GateSnapshot* snapshot = message.mutable_snapshot();
-  snapshot->set_last_step(snapshot->last_step() + 1000000);
+  snapshot->set_last_step(snapshot->last_step() + 200);
   v1::Counters* counters = snapshot->mutable_counters();
   counters->set_images_open(counters->images_open() + 1000000);
   return message;
