@@ -76,7 +76,7 @@ TEST(RoundTrip, Snapshot) {
   CountersToProto(EveryCounter(), snapshot->mutable_counters());
   for (int i = 0; i < kMaxGateLayers; ++i) {
     v1::LayerSample* layer = snapshot->add_layers();
-    layer->set_layer(i + 1);
+    layer->set_layer(EveryCounter().layers[static_cast<size_t>(i)].layer);
     layer->set_threshold(0.25);
     layer->set_target_rate(0.5);
   }
@@ -106,7 +106,9 @@ TEST(RoundTrip, Snapshot) {
   expected.last_step = 8;
   expected.coalesced = 9;
   expected.counters = EveryCounter();
-  for (uint32_t i = 0; i < kMaxGateLayers; ++i) expected.layers[i] = {i + 1, 0.25, 0.5};
+  for (uint32_t i = 0; i < kMaxGateLayers; ++i) {
+    expected.layers[i] = {expected.counters.layers[i].layer, 0.25, 0.5};
+  }
   expected.directive_version = 10;
   expected.loss = 0.5;
   expected.train_accuracy = 0.125;
