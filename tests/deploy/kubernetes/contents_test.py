@@ -205,7 +205,7 @@ class RanksTest(unittest.TestCase):
                              (index["name"], index["valueFrom"]["fieldRef"]["fieldPath"]))
             # Rank 0 as the cluster's names have it, of a headless service that shows pods before they are ready.
             self.assertEqual(f"{name}-0.{pod['subdomain']}", environment["MASTER_ADDR"])
-            if overlay.name == "cpu":
+            if overlay.name in ("cpu", "tls"):
                 service = overlay.get("Service", pod["subdomain"])["spec"]
                 self.assertEqual(("None", True), (service["clusterIP"], service["publishNotReadyAddresses"]))
             else:
