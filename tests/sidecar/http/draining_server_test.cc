@@ -184,7 +184,8 @@ TEST_F(Impatient, ARequestThatCrawlsIsLetGo) {
 TEST_F(Impatient, AnAnswerThatIsNotTakenIsGivenUp) {
   HttpConnection crawler(address_);
   ASSERT_TRUE(crawler.Send(kLargeRequest));
-  EXPECT_EQ(crawler.ReadAnswer().size(), 0u);
+  // It reads nothing, and so sees the end only by what it sends.
+  EXPECT_TRUE(WaitUntil([&] { return !crawler.Send("o"); }));
 }
 
 TEST_F(Impatient, TheOldestGivesWayToTheNewest) {
