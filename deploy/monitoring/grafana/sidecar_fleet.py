@@ -110,16 +110,19 @@ def telemetry():
         ]),
         row("Sidecars"),
         (7, [
-            (4, series("Up", "1: answers its scrape.", [(f"up{{{JOB}}}", "{{instance}}")], stepped=True, low=0, high=1, decimals=0)),
+            (3, series("Up", "1: answers its scrape.", [(f"up{{{JOB}}}", "{{instance}}")], stepped=True, low=0, high=1, decimals=0)),
             (4, series("Disk of the state, free", "A share; a ticket under 10 % and 1 GiB.",
                        [('sluice_state_free_bytes{instance=~"$instance"} / sluice_state_size_bytes{instance=~"$instance"}', "{{instance}}")],
                        "percentunit", low=0, high=1, thresholds=steps((None, BAD), (0.1, GOOD)), bands=True)),
-            (4, series("State file", "What it holds.", [('sluice_state_bytes{instance=~"$instance"}', "{{instance}}")], "bytes", low=0)),
+            (3, series("State file", "What it holds.", [('sluice_state_bytes{instance=~"$instance"}', "{{instance}}")], "bytes", low=0)),
+            (4, series("Commit", "How long the state takes to be durable; nothing is acknowledged before.",
+                       [(f"histogram_quantile({q}, sum by (instance, le) (rate(sluice_commit_seconds_bucket"
+                         '{instance=~"$instance"}[$__rate_interval])))', f"{{{{instance}}}} p{100 * q:.0f}") for q in (0.5, 0.99)], "s", low=0)),
             (4, series("Scrape duration", "How long /metrics takes.", [(f"scrape_duration_seconds{{{JOB}}}", "{{instance}}")], "s",
                        low=0)),
-            (4, series("Samples of a scrape", "Grows with runs, layers and probes.",
+            (3, series("Samples of a scrape", "Grows with runs, layers and probes.",
                        [(f"scrape_samples_scraped{{{JOB}}}", "{{instance}}")], low=0)),
-            (4, table("Versions", "Of the sidecars.", [('sluice_build_info{instance=~"$instance"}', "")],
+            (3, table("Versions", "Of the sidecars.", [('sluice_build_info{instance=~"$instance"}', "")],
                       names={"instance": "Sidecar", "version": "Version"}, hidden=("Value",))),
         ]),
     ]
