@@ -45,12 +45,18 @@ class PrometheusTest : public ::testing::Test {
     sidecar_.emplace(folder_.path() + "/state");
     prometheus_.emplace(program, folder_.path(), sidecar_->http());
     // Behind the forks: gRPC does not go with them.
-    RankClient rank(sidecar_->grpc(), "a");
-    ASSERT_TRUE(FeedEverything(rank, kSteps));
+    rank_.emplace(sidecar_->grpc(), "a");
+    ASSERT_TRUE(FeedEverything(*rank_, kSteps));
     scrape_ = WaitForMetric(sidecar_->http(), "sluice_probe_loss_delta_ratio{");
     scraped_ = MetricsOfScrape(scrape_);
-    EXPECT_TRUE(rank.Finish().ok());
     deadline_ = Clock::now() + std::chrono::seconds(20);
+  }
+
+  // The stream stays up meanwhile: some families are about ranks that have one.
+  void TearDown() override {
+    if (rank_.has_value()) {
+      EXPECT_TRUE(rank_->Finish().ok());
+    }
   }
 
   // Prometheus scrapes five times a second; all names together get 20 seconds.
@@ -62,6 +68,7 @@ class PrometheusTest : public ::testing::Test {
   TemporaryFolder folder_;
   std::optional<SidecarProcess> sidecar_;
   std::optional<PrometheusProcess> prometheus_;
+  std::optional<RankClient> rank_;
   std::string scrape_;
   MetricTable scraped_;
   Clock::time_point deadline_;

@@ -27,13 +27,14 @@ TEST(ContinualStrategies, EveryNameIsMadeOnceInOrder) {
 }
 
 TEST(ContinualStrategies, WhatRehearsesKeepsABufferAndWhatIsCheckedAProbe) {
-  for (const Strategy& s : MakeStrategies({})) {
+  StrategyOptions options;
+  options.gated_steps = 1.75;  // No other strategy's number.
+  for (const Strategy& s : MakeStrategies(options)) {
     EXPECT_EQ(!Value(s, "rehearsal.share").empty() || s.equal_shares, s.buffer_images > 0)
         << s.name;
     EXPECT_EQ(!Value(s, "probe.every").empty(), s.probe_images > 0) << s.name;
     EXPECT_EQ(!Value(s, "ewc.lambda").empty(), s.fisher_images > 0) << s.name;
-    EXPECT_EQ(Value(s, "gate.mode") == "compact", s.steps == StrategyOptions().gated_steps)
-        << s.name;
+    EXPECT_EQ(Value(s, "gate.mode") == "compact", s.steps == options.gated_steps) << s.name;
   }
 }
 
