@@ -42,9 +42,9 @@ TEST(LegacyConfigTest, WithoutOptionsNothingIsRememberedAndAllMayChange) {
 TEST(LegacyConfigTest, EachOptionHasItsValue) {
   const auto config =
       ParseLegacy({"--legacy.folder=old", "--probe.every=50", "--probe.async", "--probe.threads=2",
-                   "--probe.deadline=9", "--rehearsal.share=0.25",
-                   "--rehearsal.loss=der", "--rehearsal.alpha=0.3", "--rehearsal.beta=0.8",
-                   "--ewc.lambda=400", "--train.freeze=backbone"});
+                   "--probe.deadline=9", "--rehearsal.share=0.25", "--rehearsal.loss=der",
+                   "--rehearsal.alpha=0.3", "--rehearsal.beta=0.8", "--ewc.lambda=400",
+                   "--train.freeze=backbone"});
   ASSERT_TRUE(config.ok()) << config.status();
   EXPECT_EQ(config->folder, "old");
   EXPECT_EQ(config->probe_every, 50);
