@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
 # reference_test.sh BINARIES: deploy/reference is what the programs say of themselves.
+# Backquotes are Markdown's.
+# shellcheck disable=SC2016
 set -euo pipefail
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 folder=$(mktemp -d)
