@@ -2,6 +2,7 @@
 // backward hides, and what compression leaves on the wire.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
@@ -64,7 +65,10 @@ TEST_F(Overlap, AtLeast70PercentOfWhatCanBeHiddenIs) {
       1e3 * found.value("communication", 0.0), 1e3 * found.value("together", 0.0),
       100 * found.value("hidden", 0.0), 100 * found.value("reported_hidden", 0.0));
   EXPECT_GE(found.value("hidden", 0.0), 0.70) << found;
-  EXPECT_GE(found.value("reported_hidden", 0.0), 0.70) << found;
+  // A backward that is shorter than the sums has room for that share of them alone.
+  const double room =
+      std::min(1.0, found.value("backward", 0.0) / found.value("communication", 1.0));
+  EXPECT_GE(found.value("reported_hidden", 0.0), 0.70 * room) << found;
 }
 
 TEST_F(Overlap, CompressionHalvesTheBytesOnTheWire) {
