@@ -16,7 +16,7 @@ TEST_F(Faults, DoubledReorderedAndStaleMessages) {
   e2e::DisorderingProxy proxy(sidecar_->grpc(), seed, 0.1);
   SetAddress(proxy.address());
   StartRanks(std::chrono::seconds(20));
-  for (const auto& rank : ranks_) rank->StopAt(static_cast<uint64_t>(messages) * 2 / 5);
+  for (const auto& rank : ranks_) rank->StopAt(static_cast<uint64_t>(messages) * 9 / 20);
   for (const auto& rank : ranks_) ASSERT_TRUE(rank->Finish(std::chrono::minutes(30)));
   const auto differences = Differences();
   EXPECT_TRUE(differences.empty()) << Text(differences);
