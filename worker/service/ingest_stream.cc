@@ -54,8 +54,8 @@ class IngestStreams::Stream final : public IngestReactor,
     OfferedImage image;
     {
       const std::lock_guard<std::mutex> lock(mutex_);
-      reading_ = false;
       if (!ok || ending_) {
+        reading_ = false;
         ending_ = true;
         return Pump();
       }
@@ -70,6 +70,8 @@ class IngestStreams::Stream final : public IngestReactor,
                                stream->OnAnswer(id, bytes, answer);
                              });
     const std::lock_guard<std::mutex> lock(mutex_);
+    // Not before: the next image, read on another thread, would be offered ahead of this one.
+    reading_ = false;
     Pump();
   }
 
