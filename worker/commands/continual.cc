@@ -29,9 +29,13 @@ absl::Status Continual(const std::vector<std::string>& arguments) {
   o.Integer("buffer", &c.buffer_images, 1, 60000, "Images that rehearsal keeps of a domain");
   o.Number("lr", &c.lr, 1e-6, 1, "Peak learning rate");
   o.Number("rate", &c.rate, 0.06, 0.94, "Share of patch tokens that gates open");
-  o.Number("recipe_rate", &c.recipe_rate, 0.06, 0.94, "The same, of Sluice's recipe");
   o.Number("gated_steps", &c.gated_steps, 0.1, 100,
            "Steps of gated strategies, times those of the others");
+  o.Number("recipe_rate", &c.recipe_rate, 0.06, 0.94,
+           "Share of patch tokens that Sluice's recipe opens");
+  o.Number("recipe_steps", &c.recipe_steps, 0.1, 100, "Its steps, times those of dense strategies");
+  o.Number("recipe_batch", &c.recipe_batch, 0.1, 100, "Its batch, times --batch");
+  o.Number("recipe_share", &c.recipe_share, 0, 0.999, "What it rehearses of that");
   o.Flag("digits", &c.digits,
          "scikit-learn's digits instead, as `deploy/local.sh continual --digits` has them; --data "
          "is their folder");

@@ -46,8 +46,11 @@ std::string Identity(const ContinualConfig& c) {
                         {"buffer", c.buffer_images},
                         {"lr", c.lr},
                         {"rate", c.rate},
-                        {"recipe_rate", c.recipe_rate},
                         {"gated_steps", c.gated_steps},
+                        {"recipe_rate", c.recipe_rate},
+                        {"recipe_steps", c.recipe_steps},
+                        {"recipe_batch", c.recipe_batch},
+                        {"recipe_share", c.recipe_share},
                         {"data", c.data_folder},
                         {"digits", c.digits}}
       .dump();
@@ -64,8 +67,9 @@ class Continual {
   explicit Continual(const ContinualConfig& config)
       : config_(config), store_(config.output, Identity(config)) {
     for (Strategy& strategy :
-         MakeStrategies({config.lr, config.rate, config.recipe_rate, config.gated_steps,
-                         config.buffer_images, config.images, config.steps})) {
+         MakeStrategies({config.lr, config.rate, config.gated_steps, config.recipe_rate,
+                         config.recipe_steps, config.recipe_batch, config.recipe_share,
+                         config.buffer_images, config.images, config.steps, config.batch})) {
       const auto& wanted = config.strategies;
       if (std::find(wanted.begin(), wanted.end(), strategy.name) != wanted.end())
         strategies_.push_back(std::move(strategy));

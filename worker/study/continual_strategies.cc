@@ -1,6 +1,7 @@
 #include "worker/study/continual_strategies.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "worker/study/arms.h"
 
@@ -29,17 +30,20 @@ Strategy Gated(const std::string& name, const StrategyOptions& o, const std::str
   return strategy;
 }
 
-// Gate, rehearsal with stored logits, and probes for the sidecar's breaker. What is kept and what
-// is learnt both grow with the number of steps, so tokens are few and steps many.
+// Gate, rehearsal with stored logits, and probes for the sidecar's breaker. Few open tokens pay for
+// a larger batch, most of it rehearsed, and for more steps.
 Strategy Recipe(StrategyOptions o) {
-  const auto steps = static_cast<int64_t>(static_cast<double>(o.steps) * o.gated_steps);
   o.rate = o.recipe_rate;
+  o.gated_steps = o.recipe_steps;
+  const auto steps = static_cast<int64_t>(static_cast<double>(o.steps) * o.gated_steps);
   Strategy strategy =
       Gated("sluice", o, "random",
-            {{"rehearsal.share", kReplayShare},
+            {{"train.batch", std::to_string(std::lround(o.recipe_batch * o.batch))},
+             {"rehearsal.share", Number(o.recipe_share)},
              {"rehearsal.loss", "der"},
              {"rehearsal.alpha", "0.5"},
              {"rehearsal.beta", "1"},
+             {"collective.compression", "bf16"},
              {"probe.every", std::to_string(std::max<int64_t>(1, steps / kChecks))}});
   strategy.buffer_images = o.buffer_images;
   strategy.probe_images = kProbeImages;

@@ -27,11 +27,15 @@ struct Strategy {
 struct StrategyOptions {
   double lr = 2e-3;
   double rate = 0.15;         // Of gated ones,
-  double recipe_rate = 0.10;  // and of Sluice's recipe.
-  double gated_steps = 2.0;   // Steps of both, times those of the others.
+  double gated_steps = 2.0;   // and their steps, times those of the others.
+  double recipe_rate = 0.08;  // The same, of Sluice's recipe,
+  double recipe_steps = 1.3;
+  double recipe_batch = 1.5;     // its batch, times that of the others,
+  double recipe_share = 0.6667;  // and what it rehearses of that.
   int64_t buffer_images = 400;
   int64_t images = 4000;  // Of a domain.
-  int64_t steps = 80;     // Of a domain.
+  int64_t steps = 160;    // Of a domain.
+  int64_t batch = 32;
 };
 
 // sft, low_lr, linear_probe, lora, ewc, replay, der, joint, random_gate, entropy_gate, footprint,

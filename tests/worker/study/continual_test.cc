@@ -34,7 +34,27 @@ TEST(ContinualStrategies, WhatRehearsesKeepsABufferAndWhatIsCheckedAProbe) {
         << s.name;
     EXPECT_EQ(!Value(s, "probe.every").empty(), s.probe_images > 0) << s.name;
     EXPECT_EQ(!Value(s, "ewc.lambda").empty(), s.fisher_images > 0) << s.name;
-    EXPECT_EQ(Value(s, "gate.mode") == "compact", s.steps == options.gated_steps) << s.name;
+    EXPECT_EQ(Value(s, "gate.mode") == "compact" && s.name != "sluice",
+              s.steps == options.gated_steps)
+        << s.name;
+  }
+}
+
+TEST(ContinualStrategies, TheRecipeHasItsOwnRateStepsAndShare) {
+  StrategyOptions options;
+  options.recipe_rate = 0.11;
+  options.recipe_steps = 1.5;
+  options.recipe_batch = 1.25;
+  options.recipe_share = 0.6;
+  options.steps = 40;
+  options.batch = 16;
+  for (const Strategy& s : MakeStrategies(options)) {
+    const bool is_recipe = s.name == "sluice";
+    EXPECT_EQ(Value(s, "gate.rate") == "0.11", is_recipe) << s.name;
+    EXPECT_EQ(Value(s, "rehearsal.share") == "0.6", is_recipe) << s.name;
+    EXPECT_EQ(Value(s, "train.batch") == "20", is_recipe) << s.name;
+    EXPECT_EQ(s.steps == 1.5, is_recipe) << s.name;
+    EXPECT_EQ(Value(s, "probe.every") == "20", is_recipe) << s.name;  // Three times in 60 steps.
   }
 }
 
