@@ -12,6 +12,8 @@ constexpr char kReplayShare[] = "0.5";
 // Few: a check is a dense forward, which costs a third of a dense step for as many images.
 constexpr int64_t kProbeImages = 50;
 constexpr int64_t kFisherImages = 200;
+// Of dense steps, for DER++ in the seconds that are sought for the recipe.
+constexpr double kShort = 0.65;
 // As many times in a run are its probes checked.
 constexpr int64_t kChecks = 3;
 
@@ -30,8 +32,8 @@ Strategy Gated(const std::string& name, const StrategyOptions& o, const std::str
   return strategy;
 }
 
-// Gate, rehearsal with stored logits, and probes for the sidecar's breaker. Few open tokens pay for
-// a larger batch, most of it rehearsed, and for more steps.
+// Gate, rehearsal with stored logits, and probes for the sidecar's breaker. What closed tokens save
+// pays for larger batches and more steps.
 Strategy Recipe(StrategyOptions o) {
   o.rate = o.recipe_rate;
   o.gated_steps = o.recipe_steps;
@@ -57,19 +59,14 @@ TrainOptions ExpertHeads() {
 }
 
 const std::vector<std::string>& StrategyNames() {
-  static const auto* const names = new std::vector<std::string>{"sft",
-                                                                "low_lr",
-                                                                "linear_probe",
-                                                                "lora",
-                                                                "ewc",
-                                                                "replay",
-                                                                "der",
-                                                                "joint",
-                                                                "random_gate",
-                                                                "entropy_gate",
-                                                                "footprint",
-                                                                "sluice",
-                                                                "adapter_per_domain"};
+  static const auto* const names =
+      new std::vector<std::string>{"sft",          "low_lr",
+                                   "linear_probe", "lora",
+                                   "ewc",          "replay",
+                                   "der",          "der_short",
+                                   "joint",        "random_gate",
+                                   "entropy_gate", "footprint",
+                                   "sluice",       "adapter_per_domain"};
   return *names;
 }
 
@@ -84,6 +81,9 @@ std::vector<Strategy> MakeStrategies(const StrategyOptions& o) {
                         {"rehearsal.alpha", "0.5"},
                         {"rehearsal.beta", "1"}});
   der.buffer_images = o.buffer_images;
+  Strategy der_short = der;
+  der_short.name = "der_short";
+  der_short.steps = kShort;
   Strategy joint = Dense("joint", o, {});
   joint.buffer_images = o.images;
   joint.equal_shares = true;
@@ -100,6 +100,7 @@ std::vector<Strategy> MakeStrategies(const StrategyOptions& o) {
           ewc,
           replay,
           der,
+          der_short,
           joint,
           Gated("random_gate", o, "random", {}),
           Gated("entropy_gate", o, "head", {}),

@@ -25,21 +25,21 @@ struct Strategy {
 
 // What strategies are made of.
 struct StrategyOptions {
-  double lr = 2e-3;
+  double lr = 1e-3;
   double rate = 0.15;         // Of gated ones,
   double gated_steps = 2.0;   // and their steps, times those of the others.
-  double recipe_rate = 0.08;  // The same, of Sluice's recipe,
-  double recipe_steps = 1.3;
-  double recipe_batch = 1.5;     // its batch, times that of the others,
-  double recipe_share = 0.6667;  // and what it rehearses of that.
+  double recipe_rate = 0.14;  // The same, of Sluice's recipe,
+  double recipe_steps = 1.25;
+  double recipe_batch = 1.5;  // its batch, times that of the others,
+  double recipe_share = 0.5;  // and what it rehearses of that.
   int64_t buffer_images = 400;
   int64_t images = 4000;  // Of a domain.
-  int64_t steps = 160;    // Of a domain.
+  int64_t steps = 120;    // Of a domain.
   int64_t batch = 32;
 };
 
-// sft, low_lr, linear_probe, lora, ewc, replay, der, joint, random_gate, entropy_gate, footprint,
-// sluice, adapter_per_domain.
+// sft, low_lr, linear_probe, lora, ewc, replay, der, der_short, joint, random_gate, entropy_gate,
+// footprint, sluice, adapter_per_domain.
 const std::vector<std::string>& StrategyNames();
 // Options of a run whose uncertainty heads are to say later which images are its own.
 TrainOptions ExpertHeads();
