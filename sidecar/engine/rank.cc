@@ -1,5 +1,7 @@
 #include "sidecar/engine/rank.h"
 
+#include <algorithm>
+
 namespace sluice::sidecar {
 namespace {
 
@@ -8,21 +10,44 @@ uint64_t EndAtOrAfter(uint64_t step, uint64_t window) {
   return (step + window - 1) / window * window;
 }
 
-// A snapshot that comes late may lie closer to a window's end than the one that marked it.
-bool RefineMarks(const GateSnapshot& snapshot, uint64_t window_end, RankRecord& record) {
+uint64_t EndAtOrBefore(uint64_t step, uint64_t window) { return step / window * window; }
+
+// A snapshot that comes late may lie closer to the ends of open windows than the one that marked
+// them. It says nothing of what a closed window has counted.
+bool RefineMarks(const GateSnapshot& snapshot, uint64_t window_end, uint64_t window,
+                 RankRecord& record) {
+  const uint64_t last = EndAtOrBefore(snapshot.last_step, window);
+  if (last <= window_end || record.marks.empty()) return false;
+  if (snapshot.last_step <= record.marks.begin()->second.step) return false;
+  const Mark refined{snapshot.last_step, snapshot.counters};
   bool changed = false;
-  for (auto& [end, mark] : record.marks) {
-    if (end > window_end && snapshot.last_step >= end && snapshot.last_step < mark.step) {
-      mark = Mark{snapshot.last_step, snapshot.counters};
-      changed = true;
-    }
+  auto mark = record.marks.upper_bound(window_end);
+  for (; mark != record.marks.end() && mark->first <= last; ++mark) {
+    if (snapshot.last_step >= mark->second.step) continue;
+    mark->second = refined;
+    changed = true;
   }
-  return changed;
+  // The next one stands for ends before the snapshot, too, if no mark has its last end.
+  if (mark == record.marks.end() || snapshot.last_step >= mark->second.step) return changed;
+  return record.marks.try_emplace(last, refined).second || changed;
+}
+
+// Forgets what was marked behind `end`.
+void ClipMarks(uint64_t end, RankRecord& record) {
+  const auto behind = record.marks.upper_bound(end);
+  if (behind == record.marks.end()) return;
+  record.marks.try_emplace(end, behind->second);
+  record.marks.erase(record.marks.upper_bound(end), record.marks.end());
 }
 
 }  // namespace
 
-void BeginRank(const Identity& identity, const Hello& hello, uint64_t window_end,
+const Mark* MarkAt(const RankRecord& record, uint64_t end) {
+  const auto mark = record.marks.lower_bound(end);
+  return mark == record.marks.end() ? nullptr : &mark->second;
+}
+
+void BeginRank(const Identity& identity, const Hello& hello, uint64_t window_end, uint64_t window,
                RankRecord& record) {
   const bool is_new = record.epoch == 0;
   record.run = identity.run;
@@ -38,7 +63,7 @@ void BeginRank(const Identity& identity, const Hello& hello, uint64_t window_end
     // Steps up to window_end will be run again: the mark there is set when the rank passes it.
     record.marks.clear();
   } else {
-    record.marks.erase(record.marks.upper_bound(hello.start_step), record.marks.end());
+    ClipMarks(std::max(EndAtOrBefore(hello.start_step, window), window_end), record);
   }
   if (record.marks.empty() && hello.start_step >= window_end) {
     record.marks[window_end] = Mark{hello.start_step, hello.start_counters};
@@ -48,13 +73,13 @@ void BeginRank(const Identity& identity, const Hello& hello, uint64_t window_end
 bool MergeSnapshot(const GateSnapshot& snapshot, uint64_t window_end, uint64_t window,
                    RankRecord& record) {
   if (snapshot.last_step <= record.last_step) {
-    return RefineMarks(snapshot, window_end, record);
+    return RefineMarks(snapshot, window_end, window, record);
   }
   // A closed window takes no more; its end is marked only for a rank that runs it again.
-  uint64_t end = EndAtOrAfter(record.last_step + 1, window);
-  if (end < window_end) end = window_end;
-  for (; end <= snapshot.last_step; end += window) {
-    record.marks.try_emplace(end, Mark{snapshot.last_step, snapshot.counters});
+  const uint64_t first = std::max(EndAtOrAfter(record.last_step + 1, window), window_end);
+  const uint64_t last = EndAtOrBefore(snapshot.last_step, window);
+  if (first <= last && MarkAt(record, last) == nullptr) {
+    record.marks[last] = Mark{snapshot.last_step, snapshot.counters};
   }
   record.last_step = snapshot.last_step;
   record.counters = snapshot.counters;

@@ -37,8 +37,9 @@ struct RankRecord {
   bool ended = false;
   uint64_t coalesced = 0;  // Snapshots merged by the worker, over all its processes.
   Counters counters;
-  std::map<uint64_t, Mark>
-      marks;  // By window end; the oldest is the end of the last closed window.
+  // By window end. One mark stands for all ends behind the mark before it, up to its own. The
+  // oldest is what closed windows have counted.
+  std::map<uint64_t, Mark> marks;
 
   bool operator==(const RankRecord&) const = default;
 };

@@ -134,7 +134,7 @@ absl::StatusOr<HelloReply> Run::Greet(Identity identity, const Hello& hello,
   const RankRecord& rank = slot.record;
   if (rank.epoch != identity.lease_epoch || rank.generation != identity.generation ||
       rank.incarnation != identity.incarnation) {
-    BeginRank(identity, hello, record_.window_end, slot.record);
+    BeginRank(identity, hello, record_.window_end, options_.window, slot.record);
     slot.seqs = SeqTracker();
     slot.timing.reset();
   }

@@ -1,6 +1,9 @@
 #include "sidecar/engine/windows.h"
 
 #include <algorithm>
+#include <limits>
+
+#include "sidecar/engine/rank.h"
 
 namespace sluice::sidecar {
 namespace {
@@ -11,24 +14,51 @@ bool IsTimeToClose(uint64_t end, uint64_t window, uint32_t world_size,
   uint64_t furthest = 0;
   for (const auto& [rank, record] : ranks) {
     if (rank >= world_size) continue;
-    arrived += record->marks.contains(end) ? 1 : 0;
+    arrived += MarkAt(*record, end) != nullptr ? 1 : 0;
     furthest = std::max(furthest, record->last_step);
   }
-  return (world_size > 0 && arrived == world_size) || furthest >= end + 2 * window;
+  return arrived == world_size || furthest >= end + 2 * window;
+}
+
+// The last window end after `begin` up to which there is nothing left to count, because the
+// snapshot that marked `begin` jumped over all of it or the rank is not there; `begin` if there is
+// something.
+uint64_t EmptyUntil(uint64_t begin, uint64_t window, uint32_t world_size,
+                    const std::map<uint32_t, RankRecord*>& ranks) {
+  uint64_t empty = std::numeric_limits<uint64_t>::max();
+  uint64_t furthest = 0;
+  uint32_t there = 0;
+  for (const auto& [rank, record] : ranks) {
+    if (rank >= world_size || record->last_step < begin) continue;
+    const auto mark = record->marks.lower_bound(begin);
+    if (mark == record->marks.end() || mark != record->marks.begin()) return begin;
+    empty = std::min(empty, mark->first);
+    if (empty < begin + window) return begin;
+    furthest = std::max(furthest, record->last_step);
+    ++there;
+  }
+  // The others are waited for as in a window of its own.
+  if (there < world_size) empty = std::min(empty, furthest - std::min(furthest, 2 * window));
+  return empty <= begin ? begin : begin + (empty - begin) / window * window;
 }
 
 // Ends one rank's window: returns the steps of it that are covered and adds what they counted.
 uint64_t CloseForRank(uint64_t begin, uint64_t end, RankRecord& record, Counters& counts) {
   uint64_t covered = end - begin;
-  if (!record.marks.contains(end)) {
+  auto mark = record.marks.lower_bound(end);
+  if (mark == record.marks.end()) {
     if (record.last_step < begin) return 0;  // Still runs an earlier window again.
     covered = std::min(record.last_step, end) - begin;
-    record.marks[end] = Mark{record.last_step, record.counters};
+    // Of a rank that began far behind the window nothing lies between.
+    const uint64_t last = record.last_step / (end - begin) * (end - begin);
+    mark = record.marks.try_emplace(std::max(end, last)).first;
+    mark->second = Mark{record.last_step, record.counters};
   }
-  if (const auto before = record.marks.find(begin); before != record.marks.end()) {
-    Add(Subtract(record.marks[end].counters, before->second.counters), counts);
+  // The oldest: of a rank that was away while windows closed that of the last that it was in.
+  if (const auto before = record.marks.begin(); before != mark) {
+    Add(Subtract(mark->second.counters, before->second.counters), counts);
   }
-  record.marks.erase(record.marks.begin(), record.marks.find(end));
+  record.marks.erase(record.marks.begin(), mark);
   return covered;
 }
 
@@ -37,6 +67,11 @@ uint64_t CloseForRank(uint64_t begin, uint64_t end, RankRecord& record, Counters
 std::optional<ClosedWindow> CloseNextWindow(uint64_t window_end, uint64_t window,
                                             uint32_t world_size,
                                             std::map<uint32_t, RankRecord*>& ranks) {
+  if (world_size == 0) return std::nullopt;
+  if (const uint64_t empty = EmptyUntil(window_end, window, world_size, ranks);
+      empty > window_end) {
+    return ClosedWindow{window_end + 1, empty, {}, 1.0};
+  }
   const uint64_t end = window_end + window;
   if (!IsTimeToClose(end, window, world_size, ranks)) return std::nullopt;
   ClosedWindow closed{window_end + 1, end, {}, 0.0};

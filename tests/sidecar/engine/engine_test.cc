@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
 #include <random>
 
 #include "tests/sidecar/testing/fakes.h"
@@ -34,6 +35,23 @@ TEST(Engine, DuplicatesAndReorderingAreHarmless) {
     EXPECT_EQ(bench.View()->counters, CountersAt(40)) << "seed " << seed;
     EXPECT_EQ(sink->acks.back(), 40u) << "seed " << seed;
   }
+}
+
+TEST(Engine, AJumpOverAMillionWindowsDoesNotHoldTheWriterUp) {
+  constexpr uint64_t kFar = 10000003;
+  Bench bench;
+  auto jumps = bench.Greet(Rank(0), HelloOf("i", 2)),
+       parted = bench.Greet(Rank(1), HelloOf("i", 2));
+  bench.Send(parted, Rank(1, 1), SnapshotAt(5));
+  const auto start = std::chrono::steady_clock::now();
+  bench.Send(jumps, Rank(0, 1), SnapshotAt(kFar));
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(2));
+  EXPECT_EQ(bench.View()->counters.steps, kFar + 5);
+  // A rank that was away for so long is not refused either, and counted.
+  bench.Send(parted, Rank(1, 2), SnapshotAt(kFar));
+  EXPECT_EQ(bench.View()->counters.steps, 2 * kFar);
+  EXPECT_TRUE(jumps->refusals.empty() && parted->refusals.empty());
+  EXPECT_LE(bench.windows.size(), 3u);
 }
 
 TEST(Engine, ANewGenerationClipsPositionsAndKeepsWork) {
