@@ -1,5 +1,5 @@
-// What the entropy kernels share, compiled once per instruction set: included between Highway's
-// markers of several files, each of which includes it once per set.
+// What kernels of entropies and attention share, compiled once per instruction set: included
+// between Highway's markers of several files, each of which includes it once per set.
 #if defined(SLUICE_KERNELS_EXP_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef SLUICE_KERNELS_EXP_INL_H_
 #undef SLUICE_KERNELS_EXP_INL_H_

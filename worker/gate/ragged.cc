@@ -3,6 +3,7 @@
 #include "worker/gate/flash.h"
 #include "worker/gate/row_ops.h"
 #include "worker/memory/recompute.h"
+#include "worker/model/attention.h"
 
 namespace sluice::gate {
 namespace {
@@ -62,6 +63,11 @@ torch::Tensor AttendInside(const torch::Tensor& qkv, const PackedRows& packed, i
     for (const PackedGroup& group : packed.groups) starts.Add(group.images, group.rows_per_image);
     return RaggedAttention(all[0], all[1], all[2], starts, starts, heads);
   }
+  std::vector<model::AttentionGroup> groups;
+  for (const PackedGroup& group : packed.groups)
+    groups.push_back({group.images, group.rows_per_image, group.rows_per_image});
+  if (model::HasAttentionKernel(qkv, qkv.size(1) / 3, heads, groups))
+    return model::AttendRows(qkv, groups, heads);
   std::vector<torch::Tensor> parts;
   for (const torch::Tensor& rows : SplitRows(qkv, packed.groups)) {
     const std::vector<torch::Tensor> group = rows.chunk(3, -1);
@@ -81,6 +87,11 @@ torch::Tensor AttendNested(const torch::Tensor& q, const torch::Tensor& kv,
     }
     return RaggedAttention(q, pair[0], pair[1], queries, keys, heads);
   }
+  std::vector<model::AttentionGroup> all;
+  for (const NestedGroup& group : groups)
+    all.push_back({group.images, group.rows_per_image, group.keys_per_image});
+  if (model::HasAttentionKernel(q, q.size(1), heads, all))
+    return model::AttendRows(q, kv, all, heads);
   std::vector<int64_t> row_counts, key_counts;
   for (const NestedGroup& group : groups) {
     row_counts.push_back(group.images * group.rows_per_image);

@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "worker/memory/saved_tensors.h"
+#include "worker/model/attention.h"
 
 namespace sluice::model {
 
@@ -124,6 +125,11 @@ torch::Tensor BlockImpl::AfterMlp(const torch::Tensor& x) {
 }
 
 torch::Tensor BlockImpl::AfterQkv(const torch::Tensor& x, const torch::Tensor& qkv) {
+  const std::vector<AttentionGroup> all = {{x.size(0), x.size(1), x.size(1)}};
+  if (HasAttentionKernel(qkv, x.size(2), attn->heads, all)) {
+    const torch::Tensor attended = AttendRows(qkv.flatten(0, 1), all, attn->heads);
+    return AfterMlp(AfterAttention(x, attended.view_as(x)));
+  }
   const std::vector<torch::Tensor> parts = qkv.chunk(3, -1);
   return AfterMlp(AfterAttention(x, Attend(parts[0], parts[1], parts[2], attn->heads)));
 }
@@ -132,9 +138,15 @@ torch::Tensor BlockImpl::Forward(const torch::Tensor& x) { return AfterQkv(x, Qk
 
 torch::Tensor BlockImpl::ForwardClassToken(const torch::Tensor& x) {
   const torch::Tensor normed = Norm1(x);
-  const std::vector<torch::Tensor> kv = KeyValue(normed).chunk(2, -1);
-  const torch::Tensor attended =
-      Attend(Query(normed.narrow(1, 0, 1)), kv[0], kv[1], attn->heads).squeeze(1);
+  const torch::Tensor kv = KeyValue(normed), q = Query(normed.narrow(1, 0, 1));
+  const std::vector<AttentionGroup> all = {{x.size(0), 1, x.size(1)}};
+  torch::Tensor attended;
+  if (HasAttentionKernel(q, x.size(2), attn->heads, all)) {
+    attended = AttendRows(q.squeeze(1), kv.flatten(0, 1), all, attn->heads);
+  } else {
+    const std::vector<torch::Tensor> parts = kv.chunk(2, -1);
+    attended = Attend(q, parts[0], parts[1], attn->heads).squeeze(1);
+  }
   return AfterMlp(AfterAttention(x.select(1, 0), attended));
 }
 

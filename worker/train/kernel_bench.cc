@@ -12,6 +12,8 @@
 #include "common/median.h"
 #include "worker/gate/kernel_scores.h"
 #include "worker/gate/score.h"
+#include "worker/model/attention.h"
+#include "worker/model/block.h"
 #include "worker/parallel.h"
 #include "worker/torch.h"
 #include "worker/train/clock.h"
@@ -159,8 +161,58 @@ void BenchAttentionEntropy(KernelBench& bench) {
   }
 }
 
+// Forward and backward of attention over rows [T, 3D] that want a gradient.
+template <typename Attend>
+void AttendBothWays(const torch::Tensor& rows, const Attend& attend) {
+  const torch::AutoGradMode graph(true);
+  const torch::Tensor qkv = rows.detach().requires_grad_();
+  const torch::Tensor out = attend(qkv);
+  torch::autograd::grad({out}, {qkv}, {torch::ones_like(out)});
+}
+
+// LibTorch's attention, a call per group.
+torch::Tensor AttendByGroups(const torch::Tensor& qkv,
+                             const std::vector<model::AttentionGroup>& groups, int64_t heads) {
+  std::vector<int64_t> sizes;
+  for (const model::AttentionGroup& group : groups) sizes.push_back(group.sequences * group.keys);
+  std::vector<torch::Tensor> parts = at::split_with_sizes(qkv, sizes);
+  for (size_t i = 0; i < parts.size(); ++i) {
+    const auto rows = parts[i].unflatten(0, {groups[i].sequences, groups[i].keys}).chunk(3, -1);
+    parts[i] = model::Attend(rows[0], rows[1], rows[2], heads).flatten(0, 1);
+  }
+  return parts.size() == 1 ? parts[0] : at::cat(parts);
+}
+
+// Equally long images; and, as a gate leaves them, with 6 to 20 rows.
+void BenchAttention(KernelBench& bench) {
+  constexpr int64_t kHeads = 3, kHeadDim = 64, kLengths = 15;
+  const int64_t images = bench.config().batch;
+  const auto measure = [&](std::string name, int64_t tokens,
+                           const std::vector<model::AttentionGroup>& groups) {
+    bench.Measure({std::move(name), 0, bench.Data(images, tokens, 3 * kHeads * kHeadDim),
+                   [&](const torch::Tensor& x) {
+                     AttendBothWays(x.flatten(0, 1), [&](const torch::Tensor& qkv) {
+                       return model::AttendRows(qkv, groups, kHeads);
+                     });
+                   },
+                   [&](const torch::Tensor& x) {
+                     AttendBothWays(x.flatten(0, 1), [&](const torch::Tensor& qkv) {
+                       return AttendByGroups(qkv, groups, kHeads);
+                     });
+                   }});
+  };
+  for (const int64_t tokens : {13, 25, 50, 197})
+    measure("attention", tokens, {{images, tokens, tokens}});
+  std::vector<model::AttentionGroup> ragged;
+  if (images % kLengths > 0) ragged.push_back({images % kLengths, 13, 13});
+  for (int64_t rows = 6; images >= kLengths && rows < 6 + kLengths; ++rows)
+    ragged.push_back({images / kLengths, rows, rows});
+  measure("attention_ragged", 13, ragged);
+}
+
 // A kernel more is a function more.
-constexpr void (*kKernels[])(KernelBench&) = {BenchTokenEntropy, BenchAttentionEntropy};
+constexpr void (*kKernels[])(KernelBench&) = {BenchTokenEntropy, BenchAttentionEntropy,
+                                              BenchAttention};
 
 }  // namespace
 
