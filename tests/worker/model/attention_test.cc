@@ -173,13 +173,23 @@ TEST(AttentionTest, KeepsItsRowsInTheirSettingsFormAndNothingElse) {
     y.backward();
     EXPECT_TRUE(x.grad().defined());
     y.reset();
-    // The gradient is all that is left; no result holds itself.
+    // The gradient is all that is left.
     EXPECT_LE(meter.held(), 4 * rows * 3 * kDim + 64);
     return bytes;
   };
   const int64_t sums = 4 * rows * kHeads, values = rows * 4 * kDim;
   EXPECT_NEAR(held(memory::Storage::kFloat32), 4 * values + sums, 256);
   EXPECT_NEAR(held(memory::Storage::kBFloat16), 2 * values + sums, 256);
+}
+
+// A step that ends without a backward, as one that was found to be wrong does.
+TEST(AttentionTest, AResultDoesNotHoldTheGraphThatItIsPartOf) {
+  const torch::Tensor x = torch::randn({64, 3 * kDim}).requires_grad_();
+  const memory::MemoryMeter meter;
+  torch::Tensor y = AttendRows(x * 1.0, {{2, 32, 32}}, kHeads);
+  EXPECT_GT(meter.held(), 0);
+  y.reset();
+  EXPECT_EQ(meter.held(), 0);
 }
 
 TEST(AttentionTest, TakesFloat32OnTheCpuAlone) {
