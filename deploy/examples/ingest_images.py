@@ -5,12 +5,16 @@ Needs grpcio and grpcio-tools. The stubs are generated from proto/ into a tempor
 
 FOLDER has a folder per class. Up to --window images are under way at one time. When the worker goes away, those that were
 not acknowledged are sent again to the one that comes back: their names make sure that each is stored once.
+
+Options of TLS and the token are those of sluicectl; their files are read again for each new stream, so that they can be renewed.
 """
 import argparse
 import collections
 import importlib
+import ipaddress
 import pathlib
 import queue
+import ssl
 import sys
 import tempfile
 import threading
@@ -40,6 +44,38 @@ def find_images(folder):
     return [(path.relative_to(folder).as_posix(), path, path.parent.name) for path in paths]
 
 
+def is_loopback(address):
+    """Whether HOST:PORT is this machine."""
+    host = address.rpartition(":")[0].strip("[]")
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def check_access(arguments):
+    """Ends the program with one line about files that are missing or are not what they should be."""
+    if (arguments.tls_cert or arguments.tls_key or arguments.tls_name) and not arguments.tls_ca:
+        sys.exit(f"{NAME}: --tls-ca is missing, expected it beside --tls-cert, --tls-key and --tls-name")
+    if bool(arguments.tls_cert) != bool(arguments.tls_key):
+        sys.exit(f"{NAME}: --tls-cert and --tls-key belong together, expected both")
+    try:
+        if arguments.tls_ca:
+            context = ssl.create_default_context(cafile=arguments.tls_ca)
+            if arguments.tls_cert:
+                context.load_cert_chain(arguments.tls_cert, arguments.tls_key)
+        if arguments.token_file:
+            read_token(arguments.token_file)
+    except OSError as error:  # SSLError is one.
+        named = [path for path in (arguments.tls_ca, arguments.tls_cert, arguments.tls_key, arguments.token_file) if path]
+        sys.exit(f"{NAME}: {', '.join(map(str, named))}: {error}")
+
+
+def read_token(path):
+    """The first line of the file."""
+    return path.read_text(encoding="utf-8").split("\n", 1)[0].strip()
+
+
 class Sender:
     """Sends images over one stream after the other until each is answered."""
 
@@ -53,6 +89,24 @@ class Sender:
         if self.arguments.worker:
             return self.arguments.worker
         return self.arguments.address_file.read_text(encoding="utf-8").strip()
+
+    def open_channel(self):
+        """A connection to the worker, and what each call on it says of the caller."""
+        address, given = self.address(), self.arguments
+        # A proxy for web pages is none for a worker.
+        options = [("grpc.enable_http_proxy", 0), ("grpc.max_send_message_length", 2 * MOST_BYTES)]
+        metadata = []
+        if given.token_file:
+            if not given.tls_ca and not is_loopback(address):
+                sys.exit(f"{NAME}: --tls-ca is missing, expected it: the token would go to {address} without TLS")
+            metadata.append(("authorization", "Bearer " + read_token(given.token_file)))
+        if not given.tls_ca:
+            return grpc.insecure_channel(address, options=options), metadata
+        if given.tls_name:
+            options.append(("grpc.ssl_target_name_override", given.tls_name))
+        pair = (given.tls_key.read_bytes(), given.tls_cert.read_bytes()) if given.tls_cert else (None, None)
+        credentials = grpc.ssl_channel_credentials(given.tls_ca.read_bytes(), *pair)
+        return grpc.secure_channel(address, credentials, options=options), metadata
 
     def send(self, images):
         """Sends all; the answer of the worker decides what is left when a stream breaks."""
@@ -87,11 +141,10 @@ class Sender:
             except OSError as error:
                 failure.put(error)
 
-        # A proxy for web pages is none for a worker.
-        options = [("grpc.enable_http_proxy", 0), ("grpc.max_send_message_length", 2 * MOST_BYTES)]
-        with grpc.insecure_channel(self.address(), options=options) as channel:
+        channel, metadata = self.open_channel()
+        with channel:
             try:
-                for answer in self.services.WorkerStub(channel).IngestImages(requests()):
+                for answer in self.services.WorkerStub(channel).IngestImages(requests(), metadata=metadata):
                     window.release()
                     del left[answer.image_id]
                     self.answered(answer)
@@ -120,7 +173,14 @@ def main():
     parser.add_argument("--window", type=int, default=128, help="images under way at one time (%(default)s)")
     parser.add_argument("--patience", type=float, default=60.0, help="seconds without an answer (%(default)s)")
     parser.add_argument("--acknowledged", type=pathlib.Path, help="file that gets the name of each durable image")
+    path = pathlib.Path
+    parser.add_argument("--tls-ca", type=path, help="authorities in PEM of the worker's certificate; without: no TLS")
+    parser.add_argument("--tls-cert", type=path, help="certificate chain in PEM that is shown to it")
+    parser.add_argument("--tls-key", type=path, help="its private key in PEM")
+    parser.add_argument("--tls-name", help="name that the worker's certificate must have; without: the host that is called")
+    parser.add_argument("--token-file", type=path, help="file with a token, sent over TLS or to this machine alone")
     arguments = parser.parse_args()
+    check_access(arguments)
     images = find_images(arguments.folder)
     if not images:
         sys.exit(f"{NAME}: '{arguments.folder}' has no image, expected CLASS/FILE that ends in .jpg, .jpeg or .png")

@@ -7,6 +7,7 @@
 #include <cstdlib>
 
 #include "tests/common/peers.h"
+#include "tests/common/security/certificates.h"
 #include "tests/worker/e2e/ingest_run.h"
 #include "worker/ingest/spool_writer.h"
 
@@ -90,12 +91,21 @@ void ExpectOncePerEpoch(const std::string& folder, const std::set<std::string>& 
   EXPECT_EQ(before, acknowledged);
 }
 
+// Whether the example's client can run here.
+bool HasPython() {
+  return ::access(SLUICE_VENV_PYTHON, X_OK) == 0 &&
+         Output({SLUICE_VENV_PYTHON, "-c", "import grpc, grpc_tools.protoc"},
+                FreshFolder("peer") + "/log")[0] == '0';
+}
+
+std::vector<std::string> Example(const std::vector<std::string>& arguments) {
+  std::vector<std::string> command = {SLUICE_VENV_PYTHON, SLUICE_EXAMPLES "/ingest_images.py"};
+  command.insert(command.end(), arguments.begin(), arguments.end());
+  return command;
+}
+
 TEST(Ingest, AKilledWorkerLosesAndDoublesNothing) {
-  const std::string python = SLUICE_VENV_PYTHON;
-  if (::access(python.c_str(), X_OK) != 0 ||
-      Output({python, "-c", "import grpc, grpc_tools.protoc"}, FreshFolder("peer") + "/log")[0] !=
-          '0')
-    SLUICE_PEER_IS_MISSING("grpcio and grpcio-tools are not in .deps/venv");
+  if (!HasPython()) SLUICE_PEER_IS_MISSING("grpcio and grpcio-tools are not in .deps/venv");
   const int64_t images = Images();
   const std::string folder = FreshFolder("run"), log = folder + "/log";
   const std::string pictures = FreshFolder("pictures"), sent = pictures + "/../sent";
@@ -106,8 +116,8 @@ TEST(Ingest, AKilledWorkerLosesAndDoublesNothing) {
   Address(folder);
   const auto start = Clock::now();
   launch::ChildProcess client =
-      Begin({python, SLUICE_EXAMPLES "/ingest_images.py", pictures, "--address_file",
-             folder + "/service.rank0", "--window", "32", "--acknowledged", sent},
+      Begin(Example({pictures, "--address_file", folder + "/service.rank0", "--window", "32",
+                     "--acknowledged", sent}),
             folder + "/client");
   for (int kill = 0; kill < 2; ++kill) {
     ASSERT_TRUE(WaitUntil(
@@ -145,6 +155,55 @@ TEST(Ingest, AKilledWorkerLosesAndDoublesNothing) {
                                         {"stop_after", std::to_string(last)}}),
                          FreshFolder("undisturbed"));
   EXPECT_EQ(ReadFile(folder + "/model.safetensors").value(), weights);
+}
+
+TEST(Ingest, TheExampleShowsACertificateOrAToken) {
+  if (!HasPython()) SLUICE_PEER_IS_MISSING("grpcio and grpcio-tools are not in .deps/venv");
+  const std::string folder = FreshFolder("run"), pictures = FreshFolder("pictures");
+  WritePictures(pictures, 5);
+  const std::string keys = FreshFolder("keys"), token = keys + "/token", tokens = keys + "/tokens";
+  const certificates::Authority authority(keys, "ours"), stranger(keys, "others");
+  const auto shown = [&](const certificates::Pair& pair) {
+    return std::vector<std::string>{"--tls-cert", pair.cert, "--tls-key", pair.key};
+  };
+  const auto admin = shown(authority.Issue("admin", {"URI:sluice://admin"}));
+  const auto reader = shown(authority.Issue("reader", {"URI:sluice://reader"}));
+  ASSERT_TRUE(WriteFileAtomically(token, "0123456789abcdef\n").ok());
+  ASSERT_TRUE(WriteFileAtomically(tokens, "admin 0123456789abcdef\n").ok());
+  std::filesystem::permissions(tokens, std::filesystem::perms::owner_read);
+  const certificates::Pair server = authority.Server();
+  launch::ChildProcess run =
+      StartWorker("train",
+                  With(IngestRun(folder), {{"worker.tls.cert", server.cert},
+                                           {"worker.tls.key", server.key},
+                                           {"worker.tls.client-ca", authority.ca()},
+                                           {"worker.tokens", tokens}}),
+                  folder + "/log");
+  const std::string address = Address(folder);
+  const auto send = [&](const std::string& ca, const std::vector<std::string>& more) {
+    std::vector<std::string> arguments = {pictures, "--worker", address, "--patience", "3"};
+    if (!ca.empty()) arguments.insert(arguments.end(), {"--tls-ca", ca});
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return Output(Example(arguments), folder + "/client");
+  };
+  const std::string ca = authority.ca();
+  EXPECT_EQ(send(ca, admin), "0 stored 5\n") << ReadFile(folder + "/log").value_or("");
+  EXPECT_EQ(send(ca, {"--token-file", token}), "0 duplicate 5\n");
+  // Before its own line gRPC may have said something.
+  const auto fails = [&](const std::string& ca_file, const std::vector<std::string>& more,
+                         const std::string& line) {
+    const std::string said = send(ca_file, more);
+    EXPECT_EQ(said[0], '1') << said;
+    EXPECT_NE(said.find("ingest_images.py: " + line), std::string::npos) << said;
+  };
+  fails(ca, reader, "PERMISSION_DENIED: ");
+  fails(ca, {}, "UNAUTHENTICATED: ");
+  fails("", {}, "UNAVAILABLE: ");
+  fails(stranger.ca(), admin, "UNAVAILABLE: ");
+  fails("", admin, "--tls-ca is missing");
+  fails(keys + "/none", {}, keys + "/none: ");
+  fails(token, {}, token + ": ");
+  End(run, folder);
 }
 
 TEST(Ingest, WhatIsWrongIsRefusedAndCounted) {
