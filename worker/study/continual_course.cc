@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -22,6 +23,20 @@ absl::Status RunToEnd(const launch::ChildOptions& child, const std::string& what
   SLUICE_ASSIGN_OR_RETURN(const launch::ExitStatus exit, process.Wait(kLongestHelper));
   if (exit.ok()) return absl::OkStatus();
   return absl::AbortedError(absl::StrCat(what, " ", exit.ToString(), "; see ", child.stderr_file));
+}
+
+// The accuracies of a report; nothing if it is none.
+std::optional<std::vector<train::DomainAccuracy>> ParseRow(const std::string& text) {
+  const auto parsed = nlohmann::json::parse(text, nullptr, false);
+  if (!parsed.is_object() || !parsed.contains("domains")) return std::nullopt;
+  std::vector<train::DomainAccuracy> row;
+  try {
+    for (const auto& domain : parsed.at("domains"))
+      row.push_back({domain.at("domain").get<std::string>(), domain.at("accuracy").get<double>()});
+  } catch (const nlohmann::json::exception&) {
+    return std::nullopt;
+  }
+  return row;
 }
 
 }  // namespace
@@ -61,11 +76,10 @@ absl::StatusOr<std::vector<train::DomainAccuracy>> Route(const Course& course,
   child.stderr_file = course.folder + ".routed.log";
   SLUICE_RETURN_IF_ERROR(RunToEnd(child, "routed evaluation of " + course.strategy.name));
   SLUICE_ASSIGN_OR_RETURN(const std::string text, ReadFile(report));
-  const auto parsed = nlohmann::json::parse(text, nullptr, false);
-  std::vector<train::DomainAccuracy> row;
-  for (const auto& domain : parsed.value("domains", nlohmann::json::array()))
-    row.push_back({domain.at("domain").get<std::string>(), domain.at("accuracy").get<double>()});
-  return row;
+  std::optional<std::vector<train::DomainAccuracy>> row = ParseRow(text);
+  if (row) return *std::move(row);
+  return absl::DataLossError(
+      absl::StrCat("'", report, "' is not a report of accuracies by domain"));
 }
 
 }  // namespace sluice::study

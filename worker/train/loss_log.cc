@@ -33,12 +33,12 @@ absl::Status LossLog::Write(uint64_t step, std::optional<double> loss) {
 
 absl::StatusOr<std::vector<uint64_t>> ReadLossBits(const std::string& path, uint64_t steps) {
   SLUICE_ASSIGN_OR_RETURN(const std::string bytes, ReadFile(path));
-  std::vector<uint64_t> bits(steps);
-  if (bytes.size() < steps * sizeof(uint64_t)) {
-    return absl::OutOfRangeError(absl::StrCat("'", path, "' holds the losses of ",
-                                              bytes.size() / sizeof(uint64_t), " steps, expected ",
-                                              steps));
+  const size_t held = bytes.size() / sizeof(uint64_t);
+  if (held < steps) {
+    return absl::OutOfRangeError(
+        absl::StrCat("'", path, "' holds the losses of ", held, " steps, expected ", steps));
   }
+  std::vector<uint64_t> bits(steps);
   std::memcpy(bits.data(), bytes.data(), steps * sizeof(uint64_t));
   return bits;
 }
