@@ -208,6 +208,15 @@ absl::StatusOr<bool> OptionSet::Parse(const std::vector<std::string>& arguments)
   }
 }
 
+std::vector<std::string> OptionSet::Given() const {
+  std::vector<std::string> given;
+  for (const CLI::Option* option : app_.get_options()) {
+    const std::string name(absl::StripPrefix(option->get_name(), "--"));
+    if (option->count() > 0 && words_.contains(name)) given.push_back(name);
+  }
+  return given;
+}
+
 std::string OptionSet::ToToml() const { return app_.config_to_str(true, true); }
 
 std::string OptionSet::ToMarkdown() const {

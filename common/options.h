@@ -48,6 +48,10 @@ class OptionSet {
   // the user.
   absl::StatusOr<bool> Parse(const std::vector<std::string>& arguments);
 
+  // Names of the options that were given, by flag, environment or file, in the order of their
+  // definition; after Parse.
+  std::vector<std::string> Given() const;
+
   // Every option but actions with its value as TOML, a line of help above each.
   std::string ToToml() const;
 

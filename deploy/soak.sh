@@ -13,6 +13,7 @@ soaks=(
   'kills|60|SLUICE_KILLS=50 elastic_e2e_test'
   'ingest|15|SLUICE_INGEST_IMAGES=10000 ingest_e2e_test --gtest_filter=*AKilledWorker*'
   'sidecar|60|SLUICE_SIDECAR_KILLS=300 SLUICE_DISORDERED_MESSAGES=1000000 SLUICE_STOP_SECONDS=30 SLUICE_NETWORK_SECONDS=30 SLUICE_DAMAGES=2000 SLUICE_DISK_FAULTS=50 sidecar_faults_test'
+  'relays|15|SLUICE_RELAY_KILLS=100 sidecar_relay_e2e_test'
   'partitions|30|SLUICE_PARTITIONS=20 partition_e2e_test'
   'overlap|15|SLUICE_ROUNDS=25 overlap_e2e_test'
 )

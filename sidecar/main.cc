@@ -13,14 +13,15 @@
 #include "common/status.h"
 #include "sidecar/bench/bench.h"
 #include "sidecar/daemon/daemon.h"
+#include "sidecar/relay/relay_daemon.h"
 
 namespace {
 
 using sluice::sidecar::Daemon;
 using sluice::sidecar::DaemonOptions;
+using sluice::sidecar::RelayDaemon;
 
-absl::Status ReportPorts(const Daemon& daemon, const std::string& file) {
-  const std::string line = daemon.PortLine();
+absl::Status ReportPorts(const std::string& line, const std::string& file) {
   if (file == "-") {
     std::printf("%s\n", line.c_str());
     std::fflush(stdout);
@@ -43,9 +44,11 @@ void EndBy(std::chrono::seconds deadline) {
   }).detach();
 }
 
+// A sidecar or a relay, until a signal comes.
+template <typename Program>
 absl::Status Run(const DaemonOptions& options, const sigset_t& signals) {
-  SLUICE_ASSIGN_OR_RETURN(const auto daemon, Daemon::Start(options));
-  SLUICE_RETURN_IF_ERROR(ReportPorts(*daemon, options.json));
+  SLUICE_ASSIGN_OR_RETURN(const auto daemon, Program::Start(options));
+  SLUICE_RETURN_IF_ERROR(ReportPorts(daemon->PortLine(), options.json));
   int signal = 0;
   sigwait(&signals, &signal);
   spdlog::info("signal {}: draining", signal);
@@ -89,6 +92,7 @@ int main(int argc, char** argv) {
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
   sluice::StartLog("sluice-sidecar", options.log_level);
-  const absl::Status status = Run(options, signals);
+  const absl::Status status =
+      options.relay.on() ? Run<RelayDaemon>(options, signals) : Run<Daemon>(options, signals);
   return status.ok() ? 0 : Fail(status);
 }

@@ -23,6 +23,8 @@ struct Rule {
 };
 
 inline constexpr Rule kStream{"Telemetry/Stream", true, false, false, false};
+// Of a relay: each lane is looked at as a worker's stream is.
+inline constexpr Rule kRelay{"Telemetry/Relay", true, false, false, false};
 inline constexpr Rule kListRuns{"Runs/ListRuns", false, true, true, false};
 inline constexpr Rule kGetRun{"Runs/GetRun", false, true, true, false};
 inline constexpr Rule kGetHistory{"Runs/GetHistory", false, true, true, false};
@@ -40,10 +42,22 @@ inline constexpr Rule kSaveCheckpoint{"Worker/SaveCheckpoint", false, false, tru
 inline constexpr Rule kDrain{"Worker/Drain", false, false, true, true};
 inline constexpr Rule kIngestImages{"Worker/IngestImages", false, false, true, true};
 
-inline constexpr std::array<Rule, 16> kRules{
-    kStream,       kListRuns,     kGetRun,     kGetHistory,     kWatchRun,
-    kSetThreshold, kResetBreaker, kGetJournal, kGetStorage,     kAcknowledgeQuarantine,
-    kGetStatus,    kPause,        kResume,     kSaveCheckpoint, kDrain,
-    kIngestImages};
+inline constexpr std::array<Rule, 17> kRules{kStream,
+                                             kRelay,
+                                             kListRuns,
+                                             kGetRun,
+                                             kGetHistory,
+                                             kWatchRun,
+                                             kSetThreshold,
+                                             kResetBreaker,
+                                             kGetJournal,
+                                             kGetStorage,
+                                             kAcknowledgeQuarantine,
+                                             kGetStatus,
+                                             kPause,
+                                             kResume,
+                                             kSaveCheckpoint,
+                                             kDrain,
+                                             kIngestImages};
 
 }  // namespace sluice::security

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
@@ -67,6 +68,10 @@ bool Caller::MaySpeakFor(absl::string_view run, uint32_t rank) const {
     return grant.role == Role::kWorker && grant.CoversRun(run) &&
            (grant.rank == "*" || grant.rank == absl::StrCat(rank));
   });
+}
+
+std::string Caller::MayNotSpeakFor(absl::string_view run, uint32_t rank) const {
+  return absl::StrCat(name, " may not speak for run '", absl::CEscape(run), "' rank ", rank);
 }
 
 }  // namespace sluice::security

@@ -43,6 +43,8 @@ struct Caller {
   bool Has(Role role, absl::string_view run) const;
   // True if a worker's grant covers run and rank.
   bool MaySpeakFor(absl::string_view run, uint32_t rank) const;
+  // What it is told where it may not.
+  std::string MayNotSpeakFor(absl::string_view run, uint32_t rank) const;
 };
 
 }  // namespace sluice::security

@@ -14,6 +14,7 @@ StreamLimits AccessOptions::Streams() const {
   StreamLimits limits;
   limits.streams = static_cast<size_t>(streams);
   limits.streams_per_peer = static_cast<size_t>(streams_per_peer);
+  limits.lanes = static_cast<size_t>(lanes);
   limits.hello =
       std::chrono::ceil<std::chrono::milliseconds>(std::chrono::duration<double>(hello_seconds));
   limits.messages_per_second = messages_per_second;
@@ -45,16 +46,18 @@ void DefineAccessOptions(OptionSet& set, AccessOptions& access) {
               "files of the audit log that are kept; 1: one that grows");
   set.Integer("limits.message-bytes", &access.message_bytes, 1024, 64 << 20,
               "largest message that is read");
-  set.Integer("limits.streams", &access.streams, 1, 1'000'000, "streams of ranks at a time");
+  set.Integer("limits.streams", &access.streams, 1, 1'000'000,
+              "streams of ranks and relays at a time");
   set.Integer("limits.streams-per-peer", &access.streams_per_peer, 1, 1'000'000,
               "those from one address");
+  set.Integer("limits.lanes", &access.lanes, 1, 1'000'000, "ranks on one relay's stream");
   set.Integer("limits.watches", &access.watches, 1, 1'000'000, "watches of runs at a time");
   set.Number("limits.hello-seconds", &access.hello_seconds, 0.01, 3600,
              "how long a stream may say nothing before its Hello");
   set.Number("limits.handshake-seconds", &access.handshake_seconds, 0.1, 3600,
              "how long a connection may take to begin");
   set.Number("limits.messages-per-second", &access.messages_per_second, 1, 1e9,
-             "messages of one stream; more are refused");
+             "messages of one rank; more are refused, by a relay delayed");
   set.Number("limits.changes-per-minute", &access.changes_per_minute, 1, 1e9,
              "calls of one caller that change something");
 }

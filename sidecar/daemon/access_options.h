@@ -7,7 +7,7 @@
 #include "common/options.h"
 #include "common/security/guard.h"
 #include "common/security/tls_config.h"
-#include "sidecar/ingest/telemetry_service.h"
+#include "sidecar/ingest/stream_list.h"
 
 namespace sluice::sidecar {
 
@@ -23,6 +23,7 @@ struct AccessOptions {
   int64_t message_bytes = 1 << 20;
   int64_t streams = 8192;
   int64_t streams_per_peer = 4096;
+  int64_t lanes = 1024;
   int64_t watches = 256;
   double hello_seconds = 10.0;
   double handshake_seconds = 20.0;

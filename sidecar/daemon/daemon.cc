@@ -1,7 +1,5 @@
 #include "sidecar/daemon/daemon.h"
 
-#include <unistd.h>
-
 #include <chrono>
 #include <utility>
 
@@ -14,25 +12,9 @@ namespace sluice::sidecar {
 namespace {
 
 constexpr size_t kQueueCapacity = 8192;
-constexpr int64_t kFurtherCalls = 100;
 // gRPC lets a connection go once its client has agreed, and a client that makes no call may look
 // every five seconds only. By then nothing is left to be said on it.
 constexpr std::chrono::milliseconds kConnectionsPatience{200};
-
-GrpcSettings SettingsOf(const DaemonOptions& options) {
-  const AccessOptions& access = options.access;
-  GrpcSettings settings;
-  settings.reflection = options.reflection;
-  settings.tls = access.tls;
-  settings.tokens = !access.tokens.empty();
-  settings.message_bytes = static_cast<int>(access.message_bytes);
-  settings.handshake = std::chrono::ceil<std::chrono::milliseconds>(
-      std::chrono::duration<double>(access.handshake_seconds));
-  // Beyond this a client waits; what is over a limit of ours is told so before.
-  settings.calls_per_connection =
-      static_cast<int>(access.streams_per_peer + access.watches + kFurtherCalls);
-  return settings;
-}
 
 }  // namespace
 
@@ -65,8 +47,9 @@ absl::Status Daemon::StartServers(const DaemonOptions& options) {
   SLUICE_ASSIGN_OR_RETURN(
       http_,
       HttpServer::Start(http, Pages(), {options.access.http_tls, options.access.http_token_file}));
-  SLUICE_ASSIGN_OR_RETURN(grpc_,
-                          GrpcServer::Start(listen, SettingsOf(options), &telemetry_, &runs_));
+  SLUICE_ASSIGN_OR_RETURN(
+      grpc_, GrpcServer::Start(listen, SettingsOf(options.access, options.reflection), &telemetry_,
+                               &runs_));
   grpc_->SetServing(true);
   return absl::OkStatus();
 }
@@ -102,12 +85,6 @@ void Daemon::Stop() {
   runs_.FinishWatches();
   if (grpc_ != nullptr) grpc_->Shutdown(std::chrono::steady_clock::now() + kConnectionsPatience);
   if (http_ != nullptr) http_->Stop();
-}
-
-std::string Daemon::PortLine() const {
-  // Written out so that the members stay in this order.
-  return "{\"grpc\":\"" + grpc_->address().ToString() + "\",\"http\":\"" +
-         http_->address().ToString() + "\",\"pid\":" + std::to_string(::getpid()) + "}";
 }
 
 }  // namespace sluice::sidecar

@@ -7,9 +7,12 @@
 #include "absl/status/statusor.h"
 #include "sidecar/daemon/daemon_options.h"
 #include "sidecar/daemon/grpc_server.h"
+#include "sidecar/daemon/port_line.h"
 #include "sidecar/engine/writer.h"
 #include "sidecar/http/http_server.h"
+#include "sidecar/ingest/telemetry_service.h"
 #include "sidecar/metrics/view_metrics.h"
+#include "sidecar/runs/runs_service.h"
 #include "sidecar/store/journal_reader.h"
 
 namespace sluice::sidecar {
@@ -26,8 +29,8 @@ class Daemon {
   // holds it up: a caller that cannot wait has to end the process.
   void Stop();
 
-  // {"grpc":"HOST:PORT","http":"HOST:PORT","pid":N}
-  std::string PortLine() const;
+  // See daemon/port_line.h.
+  std::string PortLine() const { return sidecar::PortLine(grpc_->address(), http_->address()); }
 
  private:
   Daemon(const DaemonOptions& options, Engine engine, Store store,

@@ -71,7 +71,8 @@ absl::StatusOr<bool> ParseDaemonOptions(const std::vector<std::string>& argument
   set.Text("listen", &options.listen, "address for gRPC, HOST:PORT; port 0 chooses one");
   set.Text("http", &options.http,
            "address for /metrics, /healthz, /readyz and the status page, HOST:PORT");
-  set.Text("state", &options.state, "folder that keeps the durable state");
+  set.Text("state", &options.state, "folder that keeps the durable state; a relay has none");
+  DefineRelayOptions(set, options.relay);
   set.Text("json", &options.json, "file for one line with the chosen ports; - is standard output");
   set.Choice("log.level", &options.log_level, {"trace", "debug", "info", "warn", "error"},
              "least severe entry that is logged");
@@ -88,6 +89,7 @@ absl::StatusOr<bool> ParseDaemonOptions(const std::vector<std::string>& argument
   options.policy.policy = PolicyOf(policy);
   options.policy.window = static_cast<uint64_t>(window);
   SLUICE_RETURN_IF_ERROR(CheckTogether(options));
+  SLUICE_RETURN_IF_ERROR(CheckRelay(options.relay, set.Given()));
   if (print_config) std::printf("%s\n", set.ToToml().c_str());
   return !print_config;
 }

@@ -6,6 +6,7 @@
 #include "absl/status/statusor.h"
 #include "sidecar/daemon/access_options.h"
 #include "sidecar/engine/steering.h"
+#include "sidecar/relay/relay_settings.h"
 #include "sidecar/store/store.h"
 
 namespace sluice::sidecar {
@@ -22,6 +23,7 @@ struct DaemonOptions {
   int64_t stop_seconds = 10;   // Until it ends after SIGTERM, whatever is stuck.
   StoreOptions store;
   AccessOptions access;
+  RelaySettings relay;
   PolicyOptions policy;
 };
 

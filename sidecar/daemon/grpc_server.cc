@@ -17,6 +17,8 @@ namespace {
 
 // A connection without a call is let go after this time.
 constexpr int kIdleConnectionMs = 600'000;
+// Of a connection, beside its streams and watches.
+constexpr int64_t kFurtherCalls = 100;
 
 // Takes out server reflection, which gRPC's library adds to every server of a program that is
 // linked with it.
@@ -52,10 +54,24 @@ void SetArguments(const GrpcSettings& settings, grpc::ServerBuilder& builder) {
 
 }  // namespace
 
+GrpcSettings SettingsOf(const AccessOptions& access, bool reflection) {
+  GrpcSettings settings;
+  settings.reflection = reflection;
+  settings.tls = access.tls;
+  settings.tokens = !access.tokens.empty();
+  settings.message_bytes = static_cast<int>(access.message_bytes);
+  settings.handshake = std::chrono::ceil<std::chrono::milliseconds>(
+      std::chrono::duration<double>(access.handshake_seconds));
+  // Beyond this a client waits; what is over a limit of ours is told so before.
+  settings.calls_per_connection =
+      static_cast<int>(access.streams_per_peer + access.watches + kFurtherCalls);
+  return settings;
+}
+
 absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(const HostPort& address,
                                                               const GrpcSettings& settings,
-                                                              TelemetryService* telemetry,
-                                                              RunsService* runs) {
+                                                              grpc::Service* telemetry,
+                                                              grpc::Service* runs) {
   gpr_set_log_function(LogGrpc);
   grpc::EnableDefaultHealthCheckService(true);
   // Adds nothing where the library has done so itself.
@@ -67,8 +83,9 @@ absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(const HostPort& ad
   builder.AddListeningPort(address.ToString(),
                            security::MakeServerCredentials(settings.tls, settings.tokens), &port);
   builder.RegisterService(telemetry);
-  builder.RegisterService(runs);
+  if (runs != nullptr) builder.RegisterService(runs);
   auto result = std::make_unique<GrpcServer>();
+  if (runs != nullptr) result->services_.emplace_back("sluice.v1.Runs");
   result->server_ = builder.BuildAndStart();
   if (result->server_ == nullptr || port == 0) {
     return absl::UnavailableError(absl::StrCat("listen: cannot listen on ", address.ToString(),
@@ -80,10 +97,7 @@ absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(const HostPort& ad
 
 void GrpcServer::SetServing(bool serving) {
   grpc::HealthCheckServiceInterface* health = server_->GetHealthCheckService();
-  for (const char* service : {"sluice.v1.Telemetry", "sluice.v1.Runs"}) {
-    health->SetServingStatus(service, serving);
-  }
-  health->SetServingStatus("", serving);
+  for (const std::string& service : services_) health->SetServingStatus(service, serving);
 }
 
 void GrpcServer::Shutdown(std::chrono::steady_clock::time_point deadline) {

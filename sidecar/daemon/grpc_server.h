@@ -4,12 +4,13 @@
 
 #include <chrono>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "common/host_port.h"
 #include "common/security/tls_config.h"
-#include "sidecar/ingest/telemetry_service.h"
-#include "sidecar/runs/runs_service.h"
+#include "sidecar/daemon/access_options.h"
 
 namespace sluice::sidecar {
 
@@ -22,14 +23,17 @@ struct GrpcSettings {
   int calls_per_connection = 4096;
 };
 
+GrpcSettings SettingsOf(const AccessOptions& access, bool reflection);
+
 // The gRPC server with both services, health and, if wanted, reflection. Thread-safe.
 class GrpcServer {
  public:
-  // Listens when it returns. The services must outlive the server. An error names the address.
+  // Listens when it returns. The services must outlive the server; a relay has no `runs`. An error
+  // names the address.
   static absl::StatusOr<std::unique_ptr<GrpcServer>> Start(const HostPort& address,
                                                            const GrpcSettings& settings,
-                                                           TelemetryService* telemetry,
-                                                           RunsService* runs);
+                                                           grpc::Service* telemetry,
+                                                           grpc::Service* runs = nullptr);
   // The health service says SERVING or NOT_SERVING, for the server and for each service.
   void SetServing(bool serving);
   // Waits for calls to end, and cancels at the deadline those that have not.
@@ -39,6 +43,7 @@ class GrpcServer {
 
  private:
   std::unique_ptr<grpc::Server> server_;
+  std::vector<std::string> services_ = {"", "sluice.v1.Telemetry"};  // Names that health knows.
   HostPort address_;
 };
 

@@ -26,6 +26,7 @@ struct RejectedMessage {
   std::shared_ptr<StreamSink> sink;
   uint64_t seq = 0;
   absl::Status why;
+  uint64_t first_seq = {};  // As in Identity.
 };
 
 // The rank says no more on this stream, or the stream is gone. It is ended once what came before is

@@ -12,8 +12,25 @@ bool CommandQueue::Push(Command command, std::function<void()> on_taken) {
     ready_.notify_one();
     return true;
   }
-  parked_.push_back({std::move(command), std::move(on_taken)});
+  Park(std::move(command), std::move(on_taken));
   return false;
+}
+
+bool CommandQueue::Push(std::vector<Command> commands, std::function<void()> on_taken) {
+  const std::lock_guard lock(mutex_);
+  if (queue_.size() < capacity_ && parked_.empty()) {
+    for (Command& command : commands) queue_.push_back(std::move(command));
+    ready_.notify_one();
+    return true;
+  }
+  parked_.push_back({std::move(commands), std::move(on_taken)});
+  return false;
+}
+
+void CommandQueue::Park(Command command, std::function<void()> on_taken) {
+  std::vector<Command> one;
+  one.push_back(std::move(command));
+  parked_.push_back({std::move(one), std::move(on_taken)});
 }
 
 bool CommandQueue::TryPush(Command command) {
@@ -31,7 +48,7 @@ void CommandQueue::PushAlways(Command command) {
     queue_.push_back(std::move(command));
     ready_.notify_one();
   } else {
-    parked_.push_back({std::move(command), [] {}});
+    Park(std::move(command), [] {});
   }
 }
 
@@ -49,7 +66,7 @@ std::vector<Command> CommandQueue::Drain(size_t most, std::chrono::milliseconds 
       queue_.pop_front();
     }
     while (!parked_.empty() && queue_.size() < capacity_) {
-      queue_.push_back(std::move(parked_.front().command));
+      for (Command& command : parked_.front().commands) queue_.push_back(std::move(command));
       callbacks.push_back(std::move(parked_.front().on_taken));
       parked_.pop_front();
     }
@@ -63,7 +80,9 @@ std::vector<Command> CommandQueue::Close() {
   closed_ = true;
   std::vector<Command> left;
   for (Command& command : queue_) left.push_back(std::move(command));
-  for (Parked& parked : parked_) left.push_back(std::move(parked.command));
+  for (Parked& parked : parked_) {
+    for (Command& command : parked.commands) left.push_back(std::move(command));
+  }
   queue_.clear();
   parked_.clear();
   return left;
@@ -82,7 +101,9 @@ bool CommandQueue::empty() const {
 
 size_t CommandQueue::size() const {
   const std::lock_guard lock(mutex_);
-  return queue_.size() + parked_.size();
+  size_t size = queue_.size();
+  for (const Parked& parked : parked_) size += parked.commands.size();
+  return size;
 }
 
 }  // namespace sluice::sidecar

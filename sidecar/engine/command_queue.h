@@ -13,15 +13,17 @@
 namespace sluice::sidecar {
 
 // The way from many streams to the writer thread: bounded, in order, with backpressure. A producer
-// that finds it full has its command parked and must not bring another before `on_taken` is called;
-// so at most one command per producer is parked. Thread-safe. Callbacks run without the lock, on
-// the thread that drains.
+// that finds it full has what it brings parked and must not bring more before `on_taken` is called;
+// so at most one command, or one list of them, per producer is parked. Thread-safe. Callbacks run
+// without the lock, on the thread that drains.
 class CommandQueue {
  public:
   explicit CommandQueue(size_t capacity) : capacity_(capacity) {}
 
   // True: taken. False: parked, `on_taken` will be called once it is taken.
   bool Push(Command command, std::function<void()> on_taken);
+  // Several, in order, taken or parked together: the queue may exceed its capacity by their number.
+  bool Push(std::vector<Command> commands, std::function<void()> on_taken);
   // Takes the command, or refuses it if the queue is full: for producers that cannot wait.
   bool TryPush(Command command);
   // Puts it in whatever the size: for news that no one can repeat, such as a stream's end.
@@ -37,9 +39,11 @@ class CommandQueue {
 
  private:
   struct Parked {
-    Command command;
+    std::vector<Command> commands;
     std::function<void()> on_taken;
   };
+
+  void Park(Command command, std::function<void()> on_taken);  // Under the lock.
 
   const size_t capacity_;
   mutable std::mutex mutex_;  // Guards all that follows.

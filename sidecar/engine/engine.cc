@@ -92,7 +92,8 @@ void Engine::OnMessage(const StreamMessage& command, Outbox& outbox) {
   // Whatever was wrong with it, it will not be sent again: its number must not leave a gap. An
   // earlier holder's number is none of this stream's, which may still bring its own message of that
   // number.
-  if (!run.IsStale(identity)) run.TakeRejected(bound.rank, identity.seq, command.sink, outbox);
+  if (!run.IsStale(identity))
+    run.TakeRejected(bound.rank, identity.first_seq, identity.seq, command.sink, outbox);
   Refuse(command.sink, identity.seq, status, false, outbox);
 }
 
@@ -143,7 +144,7 @@ void Engine::OnRejected(const RejectedMessage& command, Outbox& outbox) {
   const bool bound = binding != bindings_.end();
   if (bound) {
     Run& run = runs_.at(binding->second.run);
-    run.TakeRejected(binding->second.rank, command.seq, command.sink, outbox);
+    run.TakeRejected(binding->second.rank, command.first_seq, command.seq, command.sink, outbox);
     if (ReasonOf(command.why) == RefusalReason::kOutOfRange) {
       run.NoteRefusedNumber(std::string(command.why.message()));
     }

@@ -22,6 +22,10 @@ struct Identity {
   uint32_t rank = 0;
   uint64_t incarnation = 0;
   uint64_t seq = 0;
+  // A relay merged the messages from this seq up to `seq` into one; 0: it stands for itself.
+  uint64_t first_seq = {};
+
+  uint64_t first() const { return first_seq == 0 ? seq : first_seq; }
 };
 
 struct GateLayer {

@@ -71,7 +71,7 @@ absl::Status Run::Take(const Identity& identity, const Body& body,
                        const std::shared_ptr<StreamSink>& sink, Outbox& outbox) {
   SLUICE_RETURN_IF_ERROR(CheckSender(identity, sink.get()));
   Slot& slot = slots_[identity.rank];
-  const bool is_new = slot.seqs.Take(identity.seq);
+  const bool is_new = slot.seqs.Take(identity.first(), identity.seq);
   absl::Status status;
   if (const auto* snapshot = std::get_if<GateSnapshot>(&body)) {
     status = CheckLayers(*snapshot);
@@ -87,13 +87,13 @@ absl::Status Run::Take(const Identity& identity, const Body& body,
   return status;
 }
 
-void Run::TakeRejected(uint32_t rank, uint64_t seq, const std::shared_ptr<StreamSink>& sink,
-                       Outbox& outbox) {
+void Run::TakeRejected(uint32_t rank, uint64_t first, uint64_t seq,
+                       const std::shared_ptr<StreamSink>& sink, Outbox& outbox) {
   const auto it = slots_.find(rank);
   if (it == slots_.end() || it->second.sink != sink) return;
   it->second.since = now_;  // It speaks, whatever it says.
   if (seq == 0) return;
-  it->second.seqs.Take(seq);
+  it->second.seqs.Take(first == 0 ? seq : first, seq);
   it->second.record.seq = it->second.seqs.durable();
   dirty_ranks_.insert(rank);
   outbox.acks[sink] = it->second.record.seq;

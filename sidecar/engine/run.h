@@ -45,9 +45,10 @@ class Run {
                     const std::shared_ptr<StreamSink>& sink, Outbox& outbox);
   // True for a message of an earlier holder of the lease.
   bool IsStale(const Identity& identity) const { return identity.lease_epoch < record_.epoch; }
-  // Counts a message that was refused as taken, if `sink` is the rank's present stream.
-  void TakeRejected(uint32_t rank, uint64_t seq, const std::shared_ptr<StreamSink>& sink,
-                    Outbox& outbox);
+  // Counts a message that was refused as taken, if `sink` is the rank's present stream. It stands
+  // for those from `first` on, unless that is 0.
+  void TakeRejected(uint32_t rank, uint64_t first, uint64_t seq,
+                    const std::shared_ptr<StreamSink>& sink, Outbox& outbox);
   void Disconnect(uint32_t rank, const StreamSink* sink);
 
   // The directive is pushed to every rank by `outbox`.

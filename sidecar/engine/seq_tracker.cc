@@ -4,13 +4,18 @@
 
 namespace sluice::sidecar {
 
-bool SeqTracker::Take(uint64_t seq) {
+bool SeqTracker::Take(uint64_t first, uint64_t last) {
   if (first_of_stream_) {
     first_of_stream_ = false;
-    if (seq > durable_ + 1) durable_ = seq - 1;
+    if (first > durable_ + 1) durable_ = first - 1;
     Advance();
   }
-  if (seq <= durable_ || !ahead_.insert(seq).second) return false;
+  if (last <= durable_ || ahead_.contains(last)) return false;
+  if (first <= durable_ + 1) {
+    durable_ = last;
+  } else {
+    for (uint64_t seq = first; seq <= last; ++seq) ahead_.insert(seq);
+  }
   if (ahead_.size() > kGapPatience) durable_ = *ahead_.begin() - 1;
   Advance();
   return true;

@@ -23,7 +23,9 @@ class SeqTracker {
   // A stream begins: the next message is the oldest that the rank still has.
   void StartStream() { first_of_stream_ = true; }
   // True if `seq` was not taken before.
-  bool Take(uint64_t seq);
+  bool Take(uint64_t seq) { return Take(seq, seq); }
+  // One message that stands for those from `first` to `last`; true if `last` was not taken before.
+  bool Take(uint64_t first, uint64_t last);
   uint64_t durable() const { return durable_; }
 
  private:

@@ -2,36 +2,9 @@
 
 #include <utility>
 
-#include "sidecar/wire/directive.h"
-#include "sidecar/wire/hello.h"
-#include "sidecar/wire/message.h"
-
 namespace sluice::sidecar {
 
-void StreamPort::Reply(const HelloReply& reply) {
-  v1::SidecarMessage message;
-  HelloReplyToProto(reply, message.mutable_hello_reply());
-  absl::MutexLock lock(&mutex_);
-  Enqueue(std::move(message));
-}
-
-void StreamPort::Ack(uint64_t durable_seq) {
-  v1::SidecarMessage message;
-  message.mutable_ack()->set_durable_seq(durable_seq);
-  absl::MutexLock lock(&mutex_);
-  Enqueue(std::move(message));
-}
-
-void StreamPort::Push(const Directive& directive) {
-  v1::SidecarMessage message;
-  DirectiveToProto(directive, message.mutable_directive());
-  absl::MutexLock lock(&mutex_);
-  Enqueue(std::move(message));
-}
-
-void StreamPort::Refuse(uint64_t seq, RefusalReason reason, const std::string& detail) {
-  v1::SidecarMessage message;
-  RefusalToProto(seq, reason, detail, message.mutable_refusal());
+void StreamPort::Send(v1::SidecarMessage message) {
   absl::MutexLock lock(&mutex_);
   Enqueue(std::move(message));
 }

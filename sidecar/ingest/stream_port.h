@@ -3,12 +3,12 @@
 #include <grpcpp/grpcpp.h>
 
 #include <deque>
-#include <functional>
 #include <string>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
-#include "sidecar/engine/stream_sink.h"
+#include "sidecar/ingest/message_sink.h"
+#include "sidecar/ingest/stream_list.h"
 #include "sluice/v1/telemetry.pb.h"
 
 namespace sluice::sidecar {
@@ -26,20 +26,16 @@ class StreamDriver {
 // lets one write, one read and one finish run at a time. Acks and directives that were not yet sent
 // give way to newer ones; a reader so slow that kMaxQueued messages wait is cut off. Thread-safe:
 // the driver is only called under the lock and never after Detach.
-class StreamPort : public StreamSink {
+class StreamPort : public MessageSink, public OpenStream {
  public:
   static constexpr size_t kMaxQueued = 256;
 
   explicit StreamPort(StreamDriver* driver) : driver_(driver) {}
 
-  void Reply(const HelloReply& reply) override;
-  void Ack(uint64_t durable_seq) override;
-  void Push(const Directive& directive) override;
-  void Refuse(uint64_t seq, RefusalReason reason, const std::string& detail) override;
+  void Send(v1::SidecarMessage message) override;
   void End() override;
   void Close(const std::string& why) override;
-  // Ends the stream with `status` once what was queued before is sent.
-  void Finish(const grpc::Status& status);
+  void Finish(const grpc::Status& status) override;
 
   // Starts the next read unless the stream is ending.
   void Read();

@@ -3,16 +3,13 @@
 #include <grpcpp/alarm.h>
 
 #include <atomic>
+#include <string>
 #include <utility>
-#include <vector>
 
-#include "absl/strings/escaping.h"
-#include "absl/strings/str_cat.h"
-#include "absl/time/time.h"
 #include "common/log.h"
 #include "common/security/credentials.h"
 #include "common/security/loopback.h"
-#include "sidecar/wire/message.h"
+#include "sidecar/ingest/command_of.h"
 
 namespace sluice::sidecar {
 
@@ -28,7 +25,7 @@ class TelemetryService::Reactor final
         caller_(std::move(caller)),
         host_(std::move(host)),
         port_(std::make_shared<StreamPort>(this)),
-        turns_(service->limits_.messages_per_second, 2 * service->limits_.messages_per_second) {
+        turns_(limits().messages_per_second, 2 * limits().messages_per_second) {
     const grpc::Status refused = Begin();
     if (refused.ok()) {
       port_->Read();
@@ -44,16 +41,15 @@ class TelemetryService::Reactor final
   }
 
   void OnReadDone(bool ok) override {
-    if (!ok) {
-      // The rank may still wait for its last acknowledgement: the writer ends the stream after it.
-      service_->queue_->PushAlways(StreamClosed{port_});
-      return;
-    }
-    if (!service_->reading()) return;
+    if (!ok) return service_->taker_->Closed(port_);
+    if (!service_->list_.reading()) return;
     const v1::Identity& identity = incoming_.identity();
     if (!caller_->MaySpeakFor(identity.run(), identity.rank())) return EndAsStranger(identity);
     *said_something_ = true;
-    if (service_->queue_->Push(Next(), [port = port_] { port->Read(); })) port_->Read();
+    const absl::Status turn = turns_.Take(std::chrono::steady_clock::now())
+                                  ? absl::OkStatus()
+                                  : OverRate(limits().messages_per_second);
+    if (service_->taker_->Take(port_, incoming_, turn)) port_->Read();
   }
 
   void OnWriteDone(bool ok) override { port_->OnWriteDone(ok); }
@@ -62,19 +58,21 @@ class TelemetryService::Reactor final
   }
   void OnDone() override {
     port_->Detach();
-    if (registered_) service_->Unregister(port_, host_);
-    service_->queue_->PushAlways(StreamClosed{port_});
+    if (registered_) service_->list_.Remove(port_, host_);
+    service_->taker_->Closed(port_);
     delete this;
   }
 
  private:
+  const StreamLimits& limits() const { return service_->list_.limits(); }
+
   grpc::Status Begin() {
     if (!caller_.ok()) return security::ToGrpc(caller_.status());
-    const grpc::Status status = service_->Register(port_, host_);
+    const grpc::Status status = service_->list_.Add(port_, host_);
     registered_ = status.ok();
     if (!registered_) return status;
     patience_.Set(
-        std::chrono::system_clock::now() + service_->limits_.hello,
+        std::chrono::system_clock::now() + limits().hello,
         [port = port_, said = said_something_, tally = &service_->guard_->tally()](bool due) {
           if (!due || *said) return;
           tally->Count(Denial::kSilent);
@@ -83,24 +81,9 @@ class TelemetryService::Reactor final
     return status;
   }
 
-  // The message that was read, as what the writer thread is to do.
-  Command Next() {
-    absl::StatusOr<Message> message = MessageFromProto(incoming_);
-    if (message.ok() && !turns_.Take(std::chrono::steady_clock::now())) {
-      message = Refuse(RefusalReason::kLimit,
-                       absl::StrCat("more than ", service_->limits_.messages_per_second,
-                                    " messages in a second"));
-    }
-    if (message.ok()) return StreamMessage{port_, *std::move(message)};
-    // A seq that is itself out of range numbers nothing.
-    const uint64_t seq = incoming_.identity().seq();
-    return RejectedMessage{port_, seq <= kMaxSeq ? seq : 0, message.status()};
-  }
-
   void EndAsStranger(const v1::Identity& identity) {
     service_->guard_->tally().Count(Denial::kPermission);
-    const std::string why = absl::StrCat(caller_->name, " may not speak for run '",
-                                         absl::CEscape(identity.run()), "' rank ", identity.rank());
+    const std::string why = caller_->MayNotSpeakFor(identity.run(), identity.rank());
     spdlog::warn("stream from {} refused: {}", host_, why);
     port_->Finish(grpc::Status(grpc::StatusCode::PERMISSION_DENIED, why));
   }
@@ -116,6 +99,28 @@ class TelemetryService::Reactor final
   v1::WorkerMessage incoming_;
 };
 
+// Ends at once.
+class TelemetryService::NoRelays final
+    : public grpc::ServerBidiReactor<v1::RelayRequest, v1::RelayResponse> {
+ public:
+  NoRelays() {
+    Finish({grpc::StatusCode::UNIMPLEMENTED, "this is a relay itself: it takes ranks alone"});
+  }
+  void OnDone() override { delete this; }
+};
+
+TelemetryService::TelemetryService(CommandQueue* queue, security::Guard* guard,
+                                   const StreamLimits& limits)
+    : guard_(guard),
+      list_(limits, &guard->tally()),
+      own_taker_(std::make_unique<QueueTaker>(queue)),
+      taker_(own_taker_.get()),
+      relays_(std::make_unique<RelayStreams>(queue, guard, &list_)) {}
+
+TelemetryService::TelemetryService(StreamTaker* taker, security::Guard* guard,
+                                   const StreamLimits& limits)
+    : guard_(guard), list_(limits, &guard->tally()), taker_(taker) {}
+
 grpc::ServerBidiReactor<v1::WorkerMessage, v1::SidecarMessage>* TelemetryService::Stream(
     grpc::CallbackServerContext* context) {
   const security::CallFacts facts = security::FactsOf(*context);
@@ -124,53 +129,10 @@ grpc::ServerBidiReactor<v1::WorkerMessage, v1::SidecarMessage>* TelemetryService
                      security::PeerHost(facts.peer));
 }
 
-grpc::Status TelemetryService::Register(const std::shared_ptr<StreamPort>& port,
-                                        const std::string& host) {
-  absl::MutexLock lock(&mutex_);
-  if (stopping_) return {grpc::StatusCode::UNAVAILABLE, "the sidecar is shutting down"};
-  const auto here = hosts_.find(host);
-  const bool full = ports_.size() >= limits_.streams;
-  if (full || (here != hosts_.end() && here->second >= limits_.streams_per_peer)) {
-    guard_->tally().Count(Denial::kStreams);
-    return {grpc::StatusCode::RESOURCE_EXHAUSTED,
-            absl::StrCat("there are ", full ? ports_.size() : here->second, " streams already",
-                         full ? "" : absl::StrCat(" from ", host))};
-  }
-  ports_.insert(port);
-  ++hosts_[host];
-  return grpc::Status::OK;
-}
-
-void TelemetryService::Unregister(const std::shared_ptr<StreamPort>& port,
-                                  const std::string& host) {
-  absl::MutexLock lock(&mutex_);
-  ports_.erase(port);
-  if (--hosts_[host] == 0) hosts_.erase(host);
-}
-
-bool TelemetryService::reading() const {
-  absl::MutexLock lock(&mutex_);
-  return !stopping_;
-}
-
-void TelemetryService::StopReading() {
-  absl::MutexLock lock(&mutex_);
-  stopping_ = true;
-}
-
-void TelemetryService::FinishStreams(std::chrono::steady_clock::time_point deadline) {
-  std::vector<std::shared_ptr<StreamPort>> ports;
-  {
-    absl::MutexLock lock(&mutex_);
-    ports.assign(ports_.begin(), ports_.end());
-  }
-  for (const auto& port : ports) {
-    port->Finish(grpc::Status(grpc::StatusCode::UNAVAILABLE, "the sidecar is shutting down"));
-  }
-  const auto none_left = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return ports_.empty(); };
-  absl::MutexLock lock(&mutex_);
-  mutex_.AwaitWithTimeout(absl::Condition(&none_left),
-                          absl::FromChrono(deadline - std::chrono::steady_clock::now()));
+grpc::ServerBidiReactor<v1::RelayRequest, v1::RelayResponse>* TelemetryService::Relay(
+    grpc::CallbackServerContext* context) {
+  if (relays_ == nullptr) return new NoRelays;
+  return relays_->Start(*context);
 }
 
 }  // namespace sluice::sidecar

@@ -122,6 +122,22 @@ TEST(Options, FlagWinsOverEnvironmentOverFile) {
   EXPECT_EQ(p.mode, "dense");
 }
 
+TEST(Options, KnowsWhatWasGivenWhereverItCameFrom) {
+  const TemporaryFolder folder;
+  const Environment environment("SLUICE_GATE_LAYER", "3");
+  Program p;
+  ASSERT_TRUE(p.Parse({"--config", folder.Write("c.toml", "[gate]\ntheta = 0.5\n"), "--gate.shadow",
+                       "--out", "runs"})
+                  .ok());
+  // In the order of their definition, and those too that were given their default.
+  EXPECT_EQ(p.options.Given(),
+            (std::vector<std::string>{"gate.theta", "gate.layer", "out", "gate.shadow"}));
+  Program nothing;
+  ::unsetenv("SLUICE_GATE_LAYER");
+  ASSERT_TRUE(nothing.Parse({}).ok());
+  EXPECT_TRUE(nothing.options.Given().empty());
+}
+
 TEST(Options, ReadsListsAndFlagsFromTheEnvironment) {
   const Environment layers("SLUICE_GATE_LAYERS", "6,7");
   const Environment shadow("SLUICE_GATE_SHADOW", "true");

@@ -54,6 +54,7 @@ TEST(Caller, AWorkerSpeaksForItsRunAndRankAlone) {
   EXPECT_FALSE(node.MaySpeakFor("s", 7));
   const Caller admin{"admin", {{Role::kAdmin}, {Role::kReader}}};
   EXPECT_FALSE(admin.MaySpeakFor("r", 0));
+  EXPECT_EQ(admin.MayNotSpeakFor("r\n", 7), "admin may not speak for run 'r\\n' rank 7");
 }
 
 TEST(Caller, ARoleMayBeBoundToARun) {

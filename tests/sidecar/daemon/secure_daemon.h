@@ -68,6 +68,28 @@ class SecureDaemon : public ::testing::Test {
     v1::SetThresholdResponse response;
     return Runs(access)->SetThreshold(Context(access).get(), request, &response);
   }
+  // What a relay's stream with one lane, of rank 0 of run `r`, ends with.
+  grpc::Status RelayOneLane(const security::ClientAccess& access) const {
+    const auto context = Context(access);
+    const auto stub = v1::Telemetry::NewStub(access.OpenChannel(grpc_, {}));
+    const auto stream = stub->Relay(context.get());
+    v1::RelayRequest request;
+    request.add_lanes()->set_lane(1);
+    v1::WorkerMessage* message = request.mutable_lanes(0)->mutable_message();
+    message->mutable_identity()->set_run("r");
+    message->mutable_identity()->set_incarnation(1);
+    message->mutable_hello()->set_instance("i");
+    message->mutable_hello()->set_world_size(1);
+    v1::GateLayer* gate = message->mutable_hello()->add_gates();
+    gate->set_layer(testing::kLayer);
+    gate->set_policy("threshold");
+    v1::RelayResponse response;
+    if (stream->Write(request) && stream->Read(&response)) {
+      EXPECT_TRUE(response.lanes(0).message().has_hello_reply()) << response.ShortDebugString();
+    }
+    stream->WritesDone();
+    return stream->Finish();
+  }
   // Value of sluice_rejected_total for this reason; "" if it is not shown.
   std::string Rejected(const std::string& reason) const {
     const std::string text = testing::HttpGet(http_, "/metrics");

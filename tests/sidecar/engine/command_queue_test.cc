@@ -45,6 +45,24 @@ TEST(CommandQueue, WhatFindsItFullIsParkedAndTakenLater) {
   EXPECT_EQ(taken, 1);  // Not for those that were taken at once.
 }
 
+TEST(CommandQueue, SeveralAreTakenOrParkedTogether) {
+  CommandQueue queue(2);
+  int taken = 0;
+  const auto on_taken = [&taken] { ++taken; };
+  const auto several = [](uint64_t first) {
+    return std::vector<Command>{Numbered(first), Numbered(first + 1), Numbered(first + 2)};
+  };
+  EXPECT_TRUE(queue.Push(several(1), on_taken));
+  EXPECT_FALSE(queue.Push(several(4), on_taken));
+  EXPECT_EQ(queue.size(), 6u);
+  EXPECT_THAT(Numbers(queue.Drain(2, milliseconds(0))), ElementsAre(1, 2));
+  EXPECT_EQ(taken, 1);
+  EXPECT_THAT(Numbers(queue.Drain(10, milliseconds(0))), ElementsAre(3, 4, 5, 6));
+  EXPECT_TRUE(queue.Push(several(7), on_taken));
+  EXPECT_FALSE(queue.Push(several(10), on_taken));
+  EXPECT_THAT(Numbers(queue.Close()), ElementsAre(7, 8, 9, 10, 11, 12));
+}
+
 TEST(CommandQueue, WakeEndsTheWaitAndCloseGivesBackTheRest) {
   CommandQueue queue(1);
   std::thread waker([&queue] { queue.Wake(); });

@@ -133,6 +133,33 @@ TEST(Engine, WhateverIsRefusedLeavesNoGap) {
   EXPECT_EQ(bench.Greet(Rank(0), HelloOf("i", 1))->replies[0].durable_seq, 7u);
 }
 
+// As a relay sends it.
+TEST(Engine, OneMessageMayStandForSeveral) {
+  Bench bench;
+  auto sink = bench.Greet(Rank(0), HelloOf("i", 1));
+  const auto merged = [](uint64_t first, uint64_t seq) {
+    Identity identity = Rank(0, seq);
+    identity.first_seq = first;
+    return identity;
+  };
+  GateSnapshot snapshot = SnapshotAt(5);
+  snapshot.first_step = 1;
+  snapshot.coalesced = 4;
+  bench.Send(sink, merged(1, 5), snapshot);
+  bench.Send(sink, merged(1, 5), snapshot);  // Once more, and a part of it alone.
+  bench.Send(sink, Rank(0, 4), SnapshotAt(4));
+  EXPECT_EQ(bench.View()->counters, CountersAt(5));
+  EXPECT_EQ(bench.View()->coalesced, 4u);
+  EXPECT_THAT(sink->acks, ElementsAre(5, 5, 5));
+  // What is refused leaves no gap, whether it was refused on the way or here.
+  bench.Apply(RejectedMessage{sink, 8, Refuse(RefusalReason::kOutOfRange, "loss is nan"), 6});
+  snapshot = SnapshotAt(11);
+  snapshot.counters.layers[0].layer = 7;
+  bench.Send(sink, merged(9, 11), snapshot);
+  EXPECT_EQ(sink->refusals.size(), 2u);
+  EXPECT_EQ(sink->acks.back(), 11u);
+}
+
 // It says something, if nothing that can be taken.
 TEST(Engine, ARankWhoseMessagesAreRefusedHasNotFallenSilent) {
   using std::chrono::seconds;

@@ -61,5 +61,22 @@ TEST(SeqTracker, AGapIsGivenUpBeforeTheSenderRunsOutOfRoom) {
   EXPECT_EQ(seqs.durable(), 199u);
 }
 
+TEST(SeqTracker, OneMessageMayStandForSeveral) {
+  SeqTracker tracker;
+  tracker.StartStream();
+  EXPECT_TRUE(tracker.Take(1, 4));
+  EXPECT_EQ(tracker.durable(), 4u);
+  EXPECT_FALSE(tracker.Take(2, 4));
+  EXPECT_TRUE(tracker.Take(8, 9));  // 5 to 7 are missing.
+  EXPECT_EQ(tracker.durable(), 4u);
+  EXPECT_FALSE(tracker.Take(9));
+  EXPECT_TRUE(tracker.Take(4, 7));
+  EXPECT_EQ(tracker.durable(), 9u);
+  // A stream may begin with such a message: what is before it was merged, too.
+  tracker.StartStream();
+  EXPECT_TRUE(tracker.Take(12, 15));
+  EXPECT_EQ(tracker.durable(), 15u);
+}
+
 }  // namespace
 }  // namespace sluice::sidecar

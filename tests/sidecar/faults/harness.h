@@ -34,6 +34,21 @@ inline int CountOf(const char* variable, int count) {
 #define SLUICE_NEEDS_PRELOAD() static_cast<void>(0)
 #endif
 
+// True once each of these ranks has `more` further acknowledgements.
+inline bool WaitForProgress(const std::vector<std::unique_ptr<SimulatedRank>>& ranks, uint64_t more,
+                            std::chrono::seconds patience) {
+  std::vector<uint64_t> before;
+  for (const auto& rank : ranks) before.push_back(rank->acked());
+  return WaitUntil(
+      [&] {
+        for (size_t i = 0; i < ranks.size(); ++i) {
+          if (ranks[i]->acked() < before[i] + more) return false;
+        }
+        return true;
+      },
+      patience);
+}
+
 // A sidecar that is started again and again on one state, and ranks that find it wherever it is.
 class Faults : public ::testing::Test {
  protected:
@@ -71,16 +86,7 @@ class Faults : public ::testing::Test {
   }
   // True once every rank has `more` further acknowledgements.
   bool WaitForProgress(uint64_t more, std::chrono::seconds patience = std::chrono::seconds(30)) {
-    std::vector<uint64_t> before;
-    for (const auto& rank : ranks_) before.push_back(rank->acked());
-    return WaitUntil(
-        [&] {
-          for (size_t i = 0; i < ranks_.size(); ++i) {
-            if (ranks_[i]->acked() < before[i] + more) return false;
-          }
-          return true;
-        },
-        patience);
+    return sidecar::testing::WaitForProgress(ranks_, more, patience);
   }
   // The newest directive that any rank was told of, and the newest that is in the state of a
   // sidecar that was killed: a rank brings its own along, so that a start hides what was missing.

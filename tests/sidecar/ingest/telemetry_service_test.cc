@@ -109,6 +109,26 @@ TEST_F(Telemetry, StoppingItReadsNoMoreAndTurnsNewStreamsAway) {
   Take<StreamClosed>();
 }
 
+// A relay's: what is said goes to its taker.
+TEST_F(Telemetry, ARelayTakesRanksAndNoRelays) {
+  QueueTaker taker(&queue_);
+  TelemetryService relay(static_cast<StreamTaker*>(&taker), guard_.get());
+  grpc::ServerBuilder builder;
+  builder.RegisterService(&relay);
+  const auto server = builder.BuildAndStart();
+  const auto stub = v1::Telemetry::NewStub(server->InProcessChannel({}));
+  grpc::ClientContext context;
+  EXPECT_EQ(stub->Relay(&context)->Finish().error_code(), grpc::StatusCode::UNIMPLEMENTED);
+  {
+    const std::unique_ptr<Call> call = stub->Stream(&context_);
+    call->Write(Message(1));
+    EXPECT_EQ(Take<StreamMessage>().message.identity.seq, 1u);
+    context_.TryCancel();
+    EXPECT_FALSE(call->Finish().ok());
+  }
+  server->Shutdown(std::chrono::system_clock::now() + seconds(5));
+}
+
 TEST_F(Telemetry, ASinkOutlivesItsStream) {
   std::shared_ptr<StreamSink> sink;
   {

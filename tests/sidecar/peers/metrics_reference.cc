@@ -1,5 +1,5 @@
 // Prints the reference of metrics, deploy/reference/metrics.md: what a sidecar exports once a rank
-// has said all it can.
+// has said all it can, and what a relay does.
 #include <gtest/gtest.h>
 
 #include <iostream>
@@ -19,6 +19,11 @@ int main(int argc, char** argv) {
   std::cout
       << "# Metrics\n\nWritten by `deploy/local.sh reference` from a sidecar's `/metrics`. What "
          "they are good for: [README](../../README.md#metrics).\n\n"
-      << ReferenceOfScrape(scrape) << std::flush;
+      << ReferenceOfScrape(scrape);
+  const SidecarProcess relay(folder.path() + "/relay", {"--relay", sidecar.grpc()});
+  std::cout << "\n## Of a relay\n\nWhat `sluice-sidecar --relay` has on its `/metrics`, and "
+               "nothing else; a refusal "
+               "shows as `sluice_rejected_total{reason}` as above.\n\n"
+            << ReferenceOfScrape(HttpGet(relay.http(), "/metrics")) << std::flush;
   return rank.Finish().ok() ? 0 : 1;
 }

@@ -57,9 +57,10 @@ SidecarProcess::SidecarProcess(const std::string& state, std::vector<std::string
                                const Launch& launch) {
   const std::string ports = state + ".ports";
   std::filesystem::remove(ports);
-  std::vector<std::string> arguments = {
-      "--listen", launch.host + ":0", "--http", launch.host + ":0", "--state",
-      state,      "--json",           ports};
+  std::vector<std::string> arguments = {"--listen", launch.host + ":" + launch.grpc_port,
+                                        "--http",   launch.host + ":0",
+                                        "--state",  state,
+                                        "--json",   ports};
   arguments.insert(arguments.end(), more.begin(), more.end());
   pid_ = Spawn(arguments, state + ".log", launch);
   if (!WaitUntil([&] { return ReadFile(ports).ok(); }, kPatience)) {

@@ -19,6 +19,7 @@ struct Launch {
   std::vector<std::string> before;       // A program and its arguments that becomes the sidecar.
   std::vector<std::string> environment;  // NAME=VALUE beside our own.
   std::string host = "127.0.0.1";
+  std::string grpc_port = "0";
 };
 
 // A real sluice-sidecar on free ports. Killed at the end if it still runs.
