@@ -36,6 +36,10 @@ def program_of(container):
     return {"sluice-worker": "sluice-worker", "sluice-sidecar": "sluice-sidecar"}[container["image"].split(":")[0]]
 
 
+def is_relay(container):
+    return "--relay" in container["args"]
+
+
 def flag(container, name):
     return container["args"][container["args"].index(name) + 1]
 
@@ -65,12 +69,16 @@ class FlagsTest(unittest.TestCase):
 
     def test_a_flag_that_is_unknown_would_be_found(self):
         _, _, container = next(iter(overlays.Overlay("relay").containers()))
-        planted = dict(container, args=container["args"] + ["--relay", "sidecar:50551"])
+        planted = dict(container, args=container["args"] + ["--planted", "sidecar:50551"])
         self.assertNotEqual(0, printed_options(planted, None, "").returncode)
 
     def test_volumes_are_what_is_written_to(self):
         for overlay in overlays.overlays():
             for who, _, container in overlay.containers():
+                if is_relay(container):
+                    # It keeps nothing.
+                    self.assertFalse("--state" in container["args"] or "volumeMounts" in container, who)
+                    continue
                 mounts = {mount["mountPath"] for mount in container["volumeMounts"] if not mount.get("readOnly")}
                 name = "--state" if program_of(container) == "sluice-sidecar" else "--run.folder"
                 self.assertIn(flag(container, name), mounts, who)
@@ -105,6 +113,27 @@ class PortsTest(unittest.TestCase):
                        and monitor["podMetricsEndpoints"][0]["port"] in {p["name"] for p in c.get("ports", [])}]
             self.assertEqual(["sidecar"], scraped, overlay.name)
 
+    def test_a_relay_is_called_by_its_ranks_and_calls_the_sidecar(self):
+        overlay = overlays.Overlay("relay")
+        (_, job), = overlay.jobs()
+        pod = job["template"]["spec"]
+        relay, = (c for c in pod["initContainers"] if is_relay(c))
+        self.assertEqual("Always", relay["restartPolicy"])
+        self.assertEqual(flag(relay, "--listen"), overlay.environment(pod["containers"][0])["SLUICE_SIDECAR"])
+        host, port = flag(relay, "--relay").split(":")
+        service = overlay.get("Service", host)["spec"]
+        self.assertIn(port, {str(p["port"]) for p in service["ports"]})
+        deployment = overlay.get("Deployment", "sidecar")["spec"]["template"]
+        self.assertTrue(overlays.selects(service["selector"], deployment))
+        # Its metrics are asked for under another job's name than the sidecar's.
+        monitor = overlay.get("PodMonitor", "relay")["spec"]
+        self.assertTrue(overlays.selects(monitor["selector"]["matchLabels"], job["template"]))
+        endpoint, = monitor["podMetricsEndpoints"]
+        self.assertIn(endpoint["port"], {p["name"] for p in relay["ports"]})
+        self.assertEqual(["sluice-relay"], [r["replacement"] for r in endpoint["relabelings"]])
+        # And a rank does not wait for it to have found the sidecar.
+        self.assertEqual({"/healthz"}, {relay[p]["httpGet"]["path"] for p in ("startupProbe", "livenessProbe")})
+
     def test_policies_let_through_what_is_used(self):
         for overlay in overlays.overlays():
             closed = overlay.get("NetworkPolicy", "nobody-else")["spec"]
@@ -115,9 +144,19 @@ class PortsTest(unittest.TestCase):
             ports = {way: {str(port["port"]) for policy in overlay.of("NetworkPolicy")
                            for rule in policy["spec"].get(way, []) for port in rule.get("ports", [])}
                      for way in ("ingress", "egress")}
-            relay = overlay.name == "relay"
-            self.assertEqual({"ingress": {"9464"} if relay else {"9464", "50551"}, "egress": set() if relay else {"50551", "53"}},
-                             ports)
+            self.assertEqual({"ingress": {"9464", "50551"}, "egress": {"50551", "53"}}, ports)
+            # Prometheus reaches every pod that a monitor has it ask.
+            for monitor in overlay.of("PodMonitor"):
+                labels = monitor["spec"]["selector"]["matchLabels"]
+                for _, template in overlay.templates():
+                    named = {p["name"]: p["containerPort"] for c in template["spec"].get("initContainers", []) +
+                             template["spec"]["containers"] for p in c.get("ports", [])}
+                    asked = {named[e["port"]] for e in monitor["spec"]["podMetricsEndpoints"] if e["port"] in named}
+                    open_ports = {port["port"] for policy in overlay.of("NetworkPolicy")
+                                  if overlays.selects(policy["spec"]["podSelector"].get("matchLabels", {}), template)
+                                  for rule in policy["spec"].get("ingress", []) for port in rule.get("ports", [])}
+                    if overlays.selects(labels, template):
+                        self.assertLessEqual(asked, open_ports, (overlay.name, monitor["metadata"]["name"]))
 
 
 class ProbesTest(unittest.TestCase):
@@ -195,17 +234,13 @@ class RanksTest(unittest.TestCase):
             self.assertEqual((job["completions"],) * 2, (job["parallelism"], budget["minAvailable"]), overlay.name)
             pod = job["template"]["spec"]
             environment = overlay.environment(pod["containers"][0])
-            if overlay.name == "relay":
-                # RANK or WORLD_SIZE would make a rank of the launcher.
-                self.assertFalse({"RANK", "WORLD_SIZE", "MASTER_ADDR"} & environment.keys())
-                continue
             self.assertEqual(str(job["completions"]), environment["WORLD_SIZE"])
             index = pod["containers"][0]["env"][-1]
             self.assertEqual(("RANK", "metadata.annotations['batch.kubernetes.io/job-completion-index']"),
                              (index["name"], index["valueFrom"]["fieldRef"]["fieldPath"]))
             # Rank 0 as the cluster's names have it, of a headless service that shows pods before they are ready.
             self.assertEqual(f"{name}-0.{pod['subdomain']}", environment["MASTER_ADDR"])
-            if overlay.name in ("cpu", "tls"):
+            if overlay.name != "gpu":
                 service = overlay.get("Service", pod["subdomain"])["spec"]
                 self.assertEqual(("None", True), (service["clusterIP"], service["publishNotReadyAddresses"]))
             else:
