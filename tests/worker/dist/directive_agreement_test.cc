@@ -33,19 +33,24 @@ AgreementOptions Options() {
   return options;
 }
 
-// What a training step does with the agreement. Returns the directive in force during the step.
+// What a training step does with the agreement. Returns the directive in force during the step,
+// which is the same one from its begin to its end: a step's update comes after Accept.
 absl::StatusOr<std::optional<Directive>> RunStep(Group& group, DirectiveAgreement& agreement,
                                                  uint64_t step) {
   agreement.Begin(step);
   std::optional<Directive> in_force = agreement.in_force();
   ControlInput input;
   agreement.FillControl(step, input);
+  EXPECT_EQ(input.applied_version, in_force ? in_force->version : 0) << "step " << step;
+  EXPECT_EQ(agreement.in_force(), in_force) << "applied when it was received, step " << step;
   ControlExchange exchange(group);
   exchange.Start(input);
   exchange.StartStatistics({0.0});
   SLUICE_ASSIGN_OR_RETURN(const ControlResult result, exchange.Finish());
   SLUICE_RETURN_IF_ERROR(agreement.AwaitDurable());
   SLUICE_RETURN_IF_ERROR(agreement.Accept(step, result));
+  EXPECT_EQ(agreement.in_force(), in_force) << "applied when it was accepted, step " << step;
+  EXPECT_EQ(agreement.version(), in_force ? in_force->version : 0) << "step " << step;
   return in_force;
 }
 
