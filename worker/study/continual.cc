@@ -5,12 +5,10 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <set>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "common/bad_value.h"
 #include "common/file.h"
 #include "common/status.h"
 #include "worker/launch/sidecar_process.h"
@@ -30,9 +28,6 @@ namespace fs = std::filesystem;
 
 // A probe is drawn of so many.
 constexpr int64_t kProbePool = 500;
-// Training images of a domain of digits.
-constexpr int64_t kDigits = 1200;
-
 // What shapes the runs, as text: a stored seed of other options is not taken.
 std::string Identity(const ContinualConfig& c) {
   return nlohmann::json{{"domains", c.domains},
@@ -266,35 +261,6 @@ class Continual {
 };
 
 }  // namespace
-
-absl::Status ResolveContinual(ContinualConfig& config) {
-  if (config.digits) {
-    if (config.data_folder == ContinualConfig().data_folder) {
-      return BadValue("data", config.data_folder,
-                      "the folder of the digits' IDX files, which `deploy/local.sh continual "
-                      "--digits` writes");
-    }
-    // There are 1,288 to train on.
-    config.images = std::min(config.images, kDigits);
-    config.buffer_images = std::min(config.buffer_images, kDigits / 10);
-  }
-  if (config.quick) {
-    config.seeds = 1;
-    config.first_steps = std::min<int64_t>(config.first_steps, 200);
-    config.steps = std::min<int64_t>(config.steps, 50);
-    if (config.strategies.empty())
-      config.strategies = {"sft", "lora", "der", "random_gate", "sluice"};
-  }
-  if (config.strategies.empty()) config.strategies = StrategyNames();
-  if (std::set<std::string>(config.domains.begin(), config.domains.end()).size() !=
-          config.domains.size() ||
-      config.domains.size() < 2) {
-    return BadValue("domains", absl::StrJoin(config.domains, ","), "two or more, each once");
-  }
-  if (config.strategies.front() != "sft")
-    return BadValue("strategies", absl::StrJoin(config.strategies, ","), "sft as the first");
-  return absl::OkStatus();
-}
 
 absl::Status RunContinual(ContinualConfig config) {
   SLUICE_RETURN_IF_ERROR(ResolveContinual(config));

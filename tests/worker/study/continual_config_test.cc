@@ -1,4 +1,4 @@
-#include "worker/study/continual.h"
+#include "worker/study/continual_config.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
