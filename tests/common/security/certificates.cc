@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 #include "common/file.h"
 #include "common/status.h"
 
@@ -95,6 +96,10 @@ Pair Authority::Issue(const std::string& name, const std::vector<std::string>& n
   Write(pair.key, Pem(key.get()));
   Write(pair.cert, Pem(certificate.get()));
   return pair;
+}
+
+Pair Authority::IssueFor(const std::string& uri) const {
+  return Issue(absl::StrReplaceAll(uri, {{"/", "_"}, {":", "_"}, {"*", "any"}}), {"URI:" + uri});
 }
 
 }  // namespace sluice::certificates

@@ -27,6 +27,8 @@ class Authority {
   // "URI:sluice://admin", "IP:127.0.0.1", "DNS:localhost". Good from an hour ago for `good`.
   Pair Issue(const std::string& name, const std::vector<std::string>& names,
              std::chrono::seconds good = std::chrono::hours(2)) const;
+  // For a client with this one name, in files of its own: clients look for new ones while they run.
+  Pair IssueFor(const std::string& uri) const;
   // For a server on this machine.
   Pair Server(const std::string& name = "server") const {
     return Issue(name, {"IP:127.0.0.1", "DNS:localhost"});

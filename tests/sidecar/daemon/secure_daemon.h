@@ -45,7 +45,7 @@ class SecureDaemon : public ::testing::Test {
   }
   // With a new certificate of this name: "sluice://admin".
   security::ClientAccess As(const std::string& name) const {
-    const certificates::Pair pair = authority_.Issue("client", {"URI:" + name});
+    const certificates::Pair pair = authority_.IssueFor(name);
     return Access({authority_.ca(), pair.cert, pair.key, "", ""});
   }
   std::unique_ptr<v1::Runs::Stub> Runs(const security::ClientAccess& access) const {

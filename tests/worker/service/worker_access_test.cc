@@ -44,7 +44,7 @@ class WorkerAccess : public ::testing::Test {
     return access.value_or(ClientAccess());
   }
   ClientAccess As(const std::string& name) const {
-    const certificates::Pair pair = authority_.Issue("client", {"URI:" + name});
+    const certificates::Pair pair = authority_.IssueFor(name);
     return Access({authority_.ca(), pair.cert, pair.key, "", ""});
   }
   template <typename Request, typename Response>
