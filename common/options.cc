@@ -208,13 +208,14 @@ absl::StatusOr<bool> OptionSet::Parse(const std::vector<std::string>& arguments)
   }
 }
 
-std::vector<std::string> OptionSet::Given() const {
-  std::vector<std::string> given;
+std::vector<std::string> OptionSet::Changed() const {
+  std::vector<std::string> changed;
   for (const CLI::Option* option : app_.get_options()) {
     const std::string name(absl::StripPrefix(option->get_name(), "--"));
-    if (option->count() > 0 && words_.contains(name)) given.push_back(name);
+    if (option->count() == 0 || !words_.contains(name)) continue;
+    if (absl::StrJoin(option->results(), ",") != option->get_default_str()) changed.push_back(name);
   }
-  return given;
+  return changed;
 }
 
 std::string OptionSet::ToToml() const { return app_.config_to_str(true, true); }

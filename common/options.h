@@ -48,9 +48,10 @@ class OptionSet {
   // the user.
   absl::StatusOr<bool> Parse(const std::vector<std::string>& arguments);
 
-  // Names of the options that were given, by flag, environment or file, in the order of their
-  // definition; after Parse.
-  std::vector<std::string> Given() const;
+  // Names of the options that were given another value than their default, by flag, environment or
+  // file, in the order of their definition; after Parse. So a file that ToToml made gives nothing
+  // that was not given to its program.
+  std::vector<std::string> Changed() const;
 
   // Every option but actions with its value as TOML, a line of help above each.
   std::string ToToml() const;

@@ -89,7 +89,7 @@ absl::StatusOr<bool> ParseDaemonOptions(const std::vector<std::string>& argument
   options.policy.policy = PolicyOf(policy);
   options.policy.window = static_cast<uint64_t>(window);
   SLUICE_RETURN_IF_ERROR(CheckTogether(options));
-  SLUICE_RETURN_IF_ERROR(CheckRelay(options.relay, set.Given()));
+  SLUICE_RETURN_IF_ERROR(CheckRelay(options.relay, set.Changed()));
   if (print_config) std::printf("%s\n", set.ToToml().c_str());
   return !print_config;
 }
