@@ -88,6 +88,8 @@ class SecureDaemon : public ::testing::Test {
       EXPECT_TRUE(response.lanes(0).message().has_hello_reply()) << response.ShortDebugString();
     }
     stream->WritesDone();
+    while (stream->Read(&response)) {  // The lane's end may still come, and holds the status back.
+    }
     return stream->Finish();
   }
   // Value of sluice_rejected_total for this reason; "" if it is not shown.
