@@ -16,12 +16,12 @@ class Defects : public Faults {
   // What the oracle says of a sidecar with `defect` that is held before a commit and killed there:
   // the ranks have heard by then what it says too early. Early in a run, when most windows make
   // directives.
-  void KillBeforeACommit(const std::string& defect) {
+  void KillBeforeACommit(const std::string& defect, uint64_t progress = 20) {
     const std::string hold = folder_.Path("hold");
     std::filesystem::remove(hold);
     StartSidecar(Faulty({"SLUICE_DEFECT=" + defect, "SLUICE_HOLD_AT=before_commit:" + hold}));
     if (ranks_.empty()) StartRanks();
-    EXPECT_TRUE(WaitForProgress(20));
+    EXPECT_TRUE(WaitForProgress(progress));
     std::ofstream(hold) << "on";
     EXPECT_TRUE(WaitUntil([&] { return Stands(); }));
     sidecar_->Kill();
@@ -49,10 +49,13 @@ TEST_F(Defects, AcknowledgingBeforeTheCommitIsSeen) {
 }
 
 TEST_F(Defects, PushingBeforeItIsDurableIsSeen) {
-  // Not every commit has a directive.
+  // Not every commit has a directive: those of a run's beginning have most.
   bool seen = false;
-  for (int kill = 0; kill < 10 && !seen; ++kill) {
-    KillBeforeACommit("push_before_durable");
+  for (int kill = 0; kill < 20 && !seen; ++kill) {
+    ranks_.clear();
+    std::filesystem::remove_all(state_);
+    for (const std::string& file : files_) std::filesystem::remove(file);
+    KillBeforeACommit("push_before_durable", 2 + static_cast<uint64_t>(kill) % 8);
     seen = StoredVersion() < PushedVersion();
   }
   EXPECT_TRUE(seen);
