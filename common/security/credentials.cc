@@ -71,6 +71,22 @@ std::shared_ptr<grpc::Channel> ClientAccess::OpenChannel(const std::string& addr
   return grpc::CreateCustomChannel(address, credentials_, arguments);
 }
 
+std::shared_ptr<grpc::Channel> ClientAccess::OpenStreamChannel(const std::string& address,
+                                                               Pings pings, int most_bytes) const {
+  using std::chrono::milliseconds;
+  grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, static_cast<int>(milliseconds(pings.apart).count()));
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS,
+                   static_cast<int>(milliseconds(pings.patience).count()));
+  arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  arguments.SetMaxReceiveMessageSize(most_bytes);
+  const std::shared_ptr<grpc::Channel> channel = OpenChannel(address, arguments);
+  [[maybe_unused]] static const auto* const kept = new std::shared_ptr<grpc::Channel>(channel);
+  return channel;
+}
+
 void ClientAccess::Authorize(grpc::ClientContext* context) const {
   if (token_file_.empty()) return;
   // One that cannot be read now is the call's error, which the server says.

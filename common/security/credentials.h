@@ -2,6 +2,7 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <chrono>
 #include <memory>
 #include <string>
 
@@ -17,6 +18,13 @@ namespace sluice::security {
 // a certificate. The files were checked before (CheckServerTls).
 std::shared_ptr<grpc::ServerCredentials> MakeServerCredentials(const ServerTls& tls, bool tokens);
 
+// How a dead peer of an idle stream is found. A sidecar ends connections whose pings are less than
+// five seconds apart ("too_many_pings").
+struct Pings {
+  std::chrono::seconds apart;
+  std::chrono::seconds patience;  // For the answer.
+};
+
 // A client's way to a server: made once, used for any number of channels and calls. Thread-safe.
 class ClientAccess {
  public:
@@ -29,6 +37,12 @@ class ClientAccess {
 
   std::shared_ptr<grpc::Channel> OpenChannel(const std::string& address,
                                              grpc::ChannelArguments arguments) const;
+  // A connection of its own for one long stream with callbacks, so that a dead one is not met
+  // again; `most_bytes`: of a message that comes. The first of a process is kept for good: gRPC
+  // 1.51 stops its callback threads with the last channel that used them, and that may happen on
+  // such a thread itself, which aborts ("ref_counted.h: assertion failed: prior > 0").
+  std::shared_ptr<grpc::Channel> OpenStreamChannel(const std::string& address, Pings pings,
+                                                   int most_bytes) const;
   // Adds the token, as the file has it now.
   void Authorize(grpc::ClientContext* context) const;
 

@@ -24,21 +24,8 @@ void RelayPort::End(uint64_t lane, grpc::StatusCode code, const std::string& why
   Enqueue(std::move(response), nullptr);
 }
 
-void RelayPort::Finish(const grpc::Status& status) {
-  absl::MutexLock lock(&mutex_);
-  if (ending_) return;
-  ending_ = true;
-  end_status_ = status;
-  Pump();
-}
-
-void RelayPort::Read() {
-  absl::MutexLock lock(&mutex_);
-  if (driver_ != nullptr && !ending_) driver_->DriveRead();
-}
-
 void RelayPort::Enqueue(v1::LaneResponse response, Newest* newest) {
-  if (driver_ == nullptr || ending_) return;
+  if (!IsOpen()) return;
   if (newest != nullptr) {
     v1::LaneResponse*& waiting = (*newest)[response.lane()];
     if (waiting != nullptr) {
@@ -50,18 +37,12 @@ void RelayPort::Enqueue(v1::LaneResponse response, Newest* newest) {
   } else {
     queue_.push_back(std::move(response));
   }
-  if (queue_.size() > most_queued_) {
-    ending_ = true;
-    end_status_ = grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED, "reads too slowly");
-    queue_.clear();
-    acks_.clear();
-    directives_.clear();
-  }
+  if (queue_.size() > most_queued_) return CutOff();
   Pump();
 }
 
-void RelayPort::FillBatch() {
-  batch_.Clear();
+bool RelayPort::TakeNext(v1::RelayResponse& batch) {
+  batch.Clear();
   size_t bytes = 0;
   while (!queue_.empty() && bytes < kBatchBytes) {
     for (Newest* newest : {&acks_, &directives_}) {
@@ -69,46 +50,16 @@ void RelayPort::FillBatch() {
       if (entry != newest->end() && entry->second == &queue_.front()) newest->erase(entry);
     }
     bytes += queue_.front().ByteSizeLong();
-    *batch_.add_lanes() = std::move(queue_.front());
+    *batch.add_lanes() = std::move(queue_.front());
     queue_.pop_front();
   }
+  return batch.lanes_size() > 0;
 }
 
-void RelayPort::Pump() {
-  if (driver_ == nullptr || writing_ || finished_) return;
-  if (!queue_.empty()) {
-    writing_ = true;
-    FillBatch();
-    driver_->DriveWrite(&batch_);
-  } else if (ending_) {
-    finished_ = true;
-    driver_->DriveFinish(end_status_);
-  }
-}
-
-void RelayPort::OnWriteDone(bool ok) {
-  absl::MutexLock lock(&mutex_);
-  writing_ = false;
-  if (!ok) {
-    queue_.clear();
-    ending_ = true;
-  }
-  Pump();
-}
-
-void RelayPort::Break(const grpc::Status& status) {
-  absl::MutexLock lock(&mutex_);
-  if (!ending_) {
-    ending_ = true;
-    end_status_ = status;
-  }
-  Pump();
-}
-
-void RelayPort::Detach() {
-  absl::MutexLock lock(&mutex_);
-  driver_ = nullptr;
+void RelayPort::Drop() {
   queue_.clear();
+  acks_.clear();
+  directives_.clear();
 }
 
 }  // namespace sluice::sidecar

@@ -56,7 +56,7 @@ class RelayStreams::Reactor final
 
   void OnWriteDone(bool ok) override { port_->OnWriteDone(ok); }
   void OnCancel() override {
-    port_->Break(grpc::Status(grpc::StatusCode::CANCELLED, "the stream was cancelled"));
+    port_->Finish(grpc::Status(grpc::StatusCode::CANCELLED, "the stream was cancelled"));
   }
   void OnDone() override {
     port_->Detach();

@@ -1,5 +1,6 @@
 #include "sidecar/relay/upstream.h"
 
+#include <chrono>
 #include <utility>
 
 namespace sluice::sidecar {
@@ -7,25 +8,7 @@ namespace {
 
 // What a sidecar sends in one response is less than this, whatever its lanes are.
 constexpr int kMaxResponseBytes = 8 << 20;
-// Slower than the least that a sidecar takes between pings.
-constexpr int kPingMs = 20'000;
-constexpr int kPingTimeoutMs = 10'000;
-
-std::shared_ptr<grpc::Channel> ChannelTo(const std::string& address,
-                                         const security::ClientAccess& access) {
-  grpc::ChannelArguments arguments;
-  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kPingMs);
-  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kPingTimeoutMs);
-  arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
-  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-  arguments.SetMaxReceiveMessageSize(kMaxResponseBytes);
-  const std::shared_ptr<grpc::Channel> channel = access.OpenChannel(address, arguments);
-  // The first is kept for good: gRPC 1.51 stops its callback threads with the last channel, and
-  // that may happen on such a thread itself.
-  [[maybe_unused]] static const auto* const kept = new std::shared_ptr<grpc::Channel>(channel);
-  return channel;
-}
+constexpr security::Pings kPings{std::chrono::seconds(20), std::chrono::seconds(10)};
 
 }  // namespace
 
@@ -39,7 +22,7 @@ std::shared_ptr<Upstream> Upstream::Open(const std::string& address,
 }
 
 void Upstream::Begin(const std::string& address, const security::ClientAccess& access) {
-  stub_ = v1::Telemetry::NewStub(ChannelTo(address, access));
+  stub_ = v1::Telemetry::NewStub(access.OpenStreamChannel(address, kPings, kMaxResponseBytes));
   access.Authorize(&context_);
   stub_->async()->Relay(&context_, this);
   // Writes start outside of reactions: the hold keeps gRPC from being done before LetGo.

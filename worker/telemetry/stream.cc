@@ -1,35 +1,14 @@
 #include "worker/telemetry/stream.h"
 
+#include <chrono>
 #include <utility>
 
 namespace sluice::telemetry {
 namespace {
 
-// Pings find a dead peer on an idle stream. They must be rarer than the sidecar's minimum, or it
-// ends the connection with "too_many_pings"; while something waits for an acknowledgement the
-// session's watchdog is faster anyway.
-constexpr int kKeepaliveMs = 60'000;
-constexpr int kKeepaliveTimeoutMs = 20'000;
+// While something waits for an acknowledgement the session's watchdog is faster anyway.
+constexpr security::Pings kPings{std::chrono::seconds(60), std::chrono::seconds(20)};
 constexpr int kMaxMessageBytes = 1 << 20;
-
-std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address,
-                                           const security::ClientAccess& access) {
-  grpc::ChannelArguments arguments;
-  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
-  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
-  arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
-  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-  arguments.SetInt(GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, kMaxMessageBytes);
-  return access.OpenChannel(address, arguments);
-}
-
-// Keeps the first channel of the process for good. gRPC 1.51 stops its callback threads with the
-// last channel that used them, and that may happen on such a thread itself, when the stream is
-// released in OnDone: it then aborts ("ref_counted.h: assertion failed: prior > 0").
-void KeepCallbackThreads(const std::shared_ptr<grpc::Channel>& channel) {
-  [[maybe_unused]] static const auto* const kept = new std::shared_ptr<grpc::Channel>(channel);
-}
 
 }  // namespace
 
@@ -42,9 +21,7 @@ std::shared_ptr<Stream> Stream::Open(const std::string& address, std::shared_ptr
 }
 
 void Stream::Begin(const std::string& address, const security::ClientAccess& access) {
-  const std::shared_ptr<grpc::Channel> channel = MakeChannel(address, access);
-  KeepCallbackThreads(channel);
-  stub_ = v1::Telemetry::NewStub(channel);
+  stub_ = v1::Telemetry::NewStub(access.OpenStreamChannel(address, kPings, kMaxMessageBytes));
   access.Authorize(&context_);
   stub_->async()->Stream(&context_, this);
   // The owner starts operations from outside of reactions: the hold keeps gRPC from being done

@@ -75,7 +75,7 @@ TEST_F(Port, EndsOnceWhatWasQueuedIsSent) {
 }
 
 TEST_F(Port, AReaderThatIsTooSlowIsCutOff) {
-  for (size_t i = 0; i <= StreamPort::kMaxQueued; ++i) {
+  for (size_t i = 0; i <= StreamPort::kMaxQueued + 1; ++i) {
     EXPECT_FALSE(driver_.finish.has_value());
     port_.Refuse(i, RefusalReason::kStale, "");
   }
