@@ -5,6 +5,7 @@
 
 #include <filesystem>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "tests/common/wait_until.h"
 #include "tests/sidecar/daemon/secure_daemon.h"
@@ -96,7 +97,15 @@ TEST_F(Relayed, WithItsUpstreamItLosesTheStreamsThatHadBegun) {
   EXPECT_TRUE(WaitUntil([this] { return !IsReady(); }, seconds(10)));
   EXPECT_EQ(testing::HttpStatus(relay_http_, "/healthz"), 200);
   RankClient waits(relay_grpc_, "a");  // Nobody answers it; the stop ends it.
-  waits.Send(waits.Message(0));
+  v1::WorkerMessage hello = waits.Message(0);
+  hello.mutable_hello()->set_instance("i");
+  waits.Send(hello);
+  EXPECT_TRUE(WaitUntil(
+      [this] {
+        return absl::StrContains(testing::HttpGet(relay_http_, "/metrics"),
+                                 "sluice_relay_messages_total 2\n");
+      },
+      seconds(10)));
   relay_->Stop();
   EXPECT_EQ(waits.Finish().error_code(), StatusCode::UNAVAILABLE);
 }
