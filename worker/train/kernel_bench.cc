@@ -1,7 +1,6 @@
 #include "worker/train/kernel_bench.h"
 
 #include <ATen/Parallel.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <functional>
@@ -16,6 +15,7 @@
 #include "worker/model/block.h"
 #include "worker/parallel.h"
 #include "worker/torch.h"
+#include "worker/train/cache_size.h"
 #include "worker/train/clock.h"
 
 namespace sluice::train {
@@ -52,7 +52,7 @@ struct KernelCase {
 class KernelBench {
  public:
   explicit KernelBench(const KernelBenchConfig& config) : config_(config) {
-    const int64_t cache = sysconf(_SC_LEVEL3_CACHE_SIZE);
+    const int64_t cache = LastLevelCacheBytes();
     if (config_.megabytes == 0)
       config_.megabytes = cache > 0 ? 8 * cache / 1'000'000 : kFallbackMegabytes;
   }
