@@ -2,6 +2,7 @@
 // tests, so that they are never older than the protocol.
 #include <zlib.h>
 
+#include <cmath>
 #include <cstdio>
 #include <filesystem>
 
@@ -50,6 +51,40 @@ void WriteWorkerMessages() {
   for (size_t i = 0; i < all.size(); ++i) {
     Write("fuzz_worker_messages", "one-" + std::to_string(i), Framed({all[0], all[i]}));
   }
+}
+
+// What two ranks say next, each in a lane; the first's is merged from all that it said.
+v1::RelayRequest LanesOf(const v1::WorkerMessage& message) {
+  v1::RelayRequest request;
+  for (uint32_t rank : {0, 1}) {
+    v1::LaneRequest* lane = request.add_lanes();
+    lane->set_lane(rank + 1);
+    *lane->mutable_message() = message;
+    lane->mutable_message()->mutable_identity()->set_rank(rank);
+    if (rank == 0 && message.identity().seq() > 0) lane->set_first_seq(1);
+  }
+  return request;
+}
+
+void WriteRelayMessages() {
+  std::vector<v1::RelayRequest> all;
+  for (const auto& message : sidecar::testing::ExampleMessages()) all.push_back(LanesOf(message));
+  v1::RelayRequest end;
+  end.add_lanes()->set_lane(1);
+  end.mutable_lanes(0)->set_ended(true);
+  all.push_back(end);
+  std::vector<std::string> frames;
+  for (const auto& request : all) frames.push_back(request.SerializeAsString());
+  Write("fuzz_relay_messages", "all", Framed(frames));
+  Write("fuzz_relay_messages", "few", Framed({frames[0], frames[1], frames.back()}));
+  // What must be refused: a number, and a range that is longer than a relay's.
+  v1::RelayRequest number = all[1];
+  number.mutable_lanes(0)->mutable_message()->mutable_snapshot()->set_loss(std::nan(""));
+  v1::RelayRequest range = all[1];
+  range.mutable_lanes(0)->mutable_message()->mutable_identity()->set_seq(uint64_t{1} << 40);
+  range.mutable_lanes(0)->set_first_seq(3);
+  Write("fuzz_relay_messages", "refused",
+        Framed({frames[0], number.SerializeAsString(), frames[1], range.SerializeAsString()}));
 }
 
 void WriteSidecarMessages() {
@@ -146,6 +181,7 @@ int main(int argc, char** argv) {
   }
   folder = argv[1];
   WriteWorkerMessages();
+  WriteRelayMessages();
   WriteSidecarMessages();
   WriteQueries();
   WriteFiles();
