@@ -102,6 +102,7 @@ void Run::TakeRejected(uint32_t rank, uint64_t first, uint64_t seq,
 void Run::TakeSnapshot(const GateSnapshot& snapshot, bool is_new, Slot& slot, Outbox& outbox) {
   if (is_new || SLUICE_DEFECT("no_dedup")) slot.record.coalesced += snapshot.coalesced;
   if (!MergeSnapshot(snapshot, record_.window_end, options_.window, slot.record)) return;
+  arrivals_.Note(slot.record);
   dirty_ = true;
   if (snapshot.last_step == slot.record.last_step) slot.timing = snapshot.timing;
   record_.generation_max = std::max(record_.generation_max, slot.record.last_step);
@@ -122,7 +123,7 @@ void Run::TakeSnapshot(const GateSnapshot& snapshot, bool is_new, Slot& slot, Ou
       newest.thresholds.push_back(snapshot.layers[i].threshold);
     }
   }
-  CloseWindows(outbox);
+  if (IsTimeToClose()) CloseWindows(outbox);
 }
 
 void Run::TakeEvent(const Event& event, bool is_new, Slot& slot, Outbox& outbox) {
@@ -142,6 +143,13 @@ void Run::TakeEvent(const Event& event, bool is_new, Slot& slot, Outbox& outbox)
     return;
   }
   appended_.events.push_back({record_.run, event});
+}
+
+bool Run::IsTimeToClose() {
+  if (arrivals_.Await(record_.window_end, options_.window, record_.world_size)) {
+    for (const auto& [rank, slot] : slots_) arrivals_.Note(slot.record);
+  }
+  return arrivals_.IsTimeToClose();
 }
 
 void Run::CloseWindows(Outbox& outbox) {

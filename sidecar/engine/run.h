@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "sidecar/engine/arrivals.h"
 #include "sidecar/engine/outbox.h"
 #include "sidecar/engine/records.h"
 #include "sidecar/engine/replay.h"
@@ -110,6 +111,7 @@ class Run {
   // The run said what became of a rung.
   void TakeRung(const Event& event, Outbox& outbox);
   AlertInput Measure() const;
+  bool IsTimeToClose();
   void CloseWindows(Outbox& outbox);
   void RecordWindow(const ClosedWindow& window, const SteeringResult& result);
   // Notes a decision with all that went into it.
@@ -122,6 +124,7 @@ class Run {
   uint64_t epoch_floor_ = 0;
   RunRecord record_;
   std::map<uint32_t, Slot> slots_;
+  Arrivals arrivals_;  // Of what is in the slots.
   History history_;
   std::shared_ptr<const History> history_view_;
   Maps maps_;

@@ -60,6 +60,7 @@ absl::Status Run::CheckAgainstGroup(const Identity& identity, const Hello& hello
 // Another training under the same name: versions and work go on, all else begins anew.
 void Run::ResetForNewTraining() {
   slots_.clear();
+  arrivals_.Forget();
   dirty_ranks_.clear();
   cleared_ = true;
   maps_.clear();
@@ -84,6 +85,7 @@ bool Run::AdvanceGeneration(const Identity& identity, const Hello& hello) {
     // The data is dealt out anew: counters of a rank no longer continue its marks.
     slots_.erase(slots_.lower_bound(hello.world_size), slots_.end());
     for (auto& [rank, slot] : slots_) slot.record.marks.clear();
+    arrivals_.Forget();
     cleared_ = true;
     for (const auto& [rank, slot] : slots_) dirty_ranks_.insert(rank);
   }
@@ -135,6 +137,7 @@ absl::StatusOr<HelloReply> Run::Greet(Identity identity, const Hello& hello,
   if (rank.epoch != identity.lease_epoch || rank.generation != identity.generation ||
       rank.incarnation != identity.incarnation) {
     BeginRank(identity, hello, record_.window_end, options_.window, slot.record);
+    arrivals_.Note(slot.record);
     slot.seqs = SeqTracker();
     slot.timing.reset();
   }

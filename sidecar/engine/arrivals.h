@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+
+#include "sidecar/engine/records.h"
+
+namespace sluice::sidecar {
+
+// Whether the next window of a run is due, counted as its ranks come on: a snapshot costs the same
+// however many ranks there are. It says what a look at all of them would (windows.h), as long as
+// each change of a record is noted. Not synchronised.
+class Arrivals {
+ public:
+  // The window after `window_end` is the next, of a run with `world_size` ranks. True if that is
+  // new, or all was forgotten: then nobody is counted, and every rank is to be noted.
+  bool Await(uint64_t window_end, uint64_t window, uint32_t world_size);
+  // A rank is there, or its record has changed.
+  void Note(const RankRecord& record);
+  // Ranks have gone, or many have changed.
+  void Forget() { known_ = false; }
+  // All ranks have reached the window's end, or one is two whole windows past it.
+  bool IsTimeToClose() const;
+
+ private:
+  struct Place {
+    bool arrived = false;  // At the window's end.
+    bool far = false;      // Two windows past it.
+  };
+
+  bool known_ = false;
+  uint64_t window_end_ = 0;
+  uint64_t window_ = 0;
+  uint32_t world_size_ = 0;
+  std::map<uint32_t, Place> places_;  // By rank.
+  uint32_t arrived_ = 0;
+  uint32_t far_ = 0;
+};
+
+}  // namespace sluice::sidecar
