@@ -14,6 +14,7 @@ soaks=(
   'ingest|15|SLUICE_INGEST_IMAGES=10000 ingest_e2e_test --gtest_filter=*AKilledWorker*'
   'sidecar|60|SLUICE_SIDECAR_KILLS=300 SLUICE_DISORDERED_MESSAGES=1000000 SLUICE_STOP_SECONDS=30 SLUICE_NETWORK_SECONDS=30 SLUICE_DAMAGES=2000 SLUICE_DISK_FAULTS=50 sidecar_faults_test'
   'relays|15|SLUICE_RELAY_KILLS=100 sidecar_relay_e2e_test'
+  'ranks|20|SLUICE_BENCH_RANKS=10000 SLUICE_BENCH_RELAYS=1250 SLUICE_BENCH_RELAY_PROCESSES=4 SLUICE_BENCH_SECONDS=120 sidecar_bench_test --gtest_filter=*RanksBehind*'
   'partitions|30|SLUICE_PARTITIONS=20 partition_e2e_test'
   'overlap|15|SLUICE_ROUNDS=25 overlap_e2e_test'
 )

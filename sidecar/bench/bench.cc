@@ -1,25 +1,23 @@
 #include "sidecar/bench/bench.h"
 
-#include <grpcpp/grpcpp.h>
-#include <stdlib.h>
 #include <sys/resource.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <filesystem>
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "common/status.h"
-#include "sidecar/bench/child.h"
+#include "sidecar/bench/fleet.h"
+#include "sidecar/bench/ledger.h"
 #include "sidecar/bench/load_stream.h"
 #include "sidecar/bench/merge.h"
 #include "sidecar/bench/report.h"
 #include "sidecar/bench/slow_scrapers.h"
-#include "sidecar/wire/counters.h"
-#include "sluice/v1/runs.grpc.pb.h"
 
 namespace sluice::sidecar {
 namespace {
@@ -28,10 +26,11 @@ using Clock = std::chrono::steady_clock;
 using Seconds = std::chrono::duration<double>;
 
 constexpr char kRun[] = "bench";
-// How far a rank may be ahead of the slowest one where no rate is given: collectives keep real ones
-// together.
+// How far a rank may be ahead of the slowest one: collectives keep real ones together. Less than
+// two windows, so that none closes before all ranks are there.
 constexpr uint64_t kAhead = 16;
-constexpr std::chrono::seconds kPatience{60};
+// For answers to Hello, and without a further acknowledgement at the end.
+constexpr std::chrono::seconds kPatience{120};
 
 // A connection each for thousands of ranks, on both sides: children inherit the limit.
 void AllowManyFiles() {
@@ -41,69 +40,68 @@ void AllowManyFiles() {
   ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+uint64_t MessageBytes() {
+  LoadState alone(1, 1);
+  LoadRank rank(kRun, 0, &alone);
+  v1::SidecarMessage reply;
+  reply.mutable_hello_reply()->set_lease_epoch(1);
+  rank.Next();
+  rank.Hear(reply);
+  alone.allowed = 1;
+  return rank.Next()->ByteSizeLong();
+}
+
 class Bench {
  public:
-  Bench(const BenchOptions& options, std::string program)
+  explicit Bench(const BenchOptions& options)
       : options_(options),
-        program_(std::move(program)),
+        // A look at each rank takes its time, too.
+        round_(std::clamp<int64_t>(options.ranks / 500, options.rate > 0.0 ? 1 : 2, 20)),
         state_(static_cast<uint32_t>(options.ranks), static_cast<uint64_t>(options.in_flight)) {}
   ~Bench() {
     for (const auto& stream : streams_) stream->Close();
-    if (!temporary_.empty()) std::filesystem::remove_all(temporary_);
   }
 
-  absl::Status Run(Report& report) {
-    SLUICE_RETURN_IF_ERROR(StartSidecar());
-    const uint64_t before = Resident();
+  absl::Status Run(const std::string& program, Report& report) {
+    SLUICE_ASSIGN_OR_RETURN(fleet_, Fleet::Start(options_, program));
     SLUICE_RETURN_IF_ERROR(OpenStreams());
     report.Add("ranks", static_cast<double>(options_.ranks));
-    report.Add("message_bytes", static_cast<double>(MessageBytes()));
-    if (sidecar_ != nullptr) {
-      report.Add("memory_per_stream_bytes",
-                 (static_cast<double>(Resident()) - static_cast<double>(before)) /
-                     static_cast<double>(streams_.size()));
+    if (options_.relays > 0) {
+      report.Add("relays", static_cast<double>(options_.relays));
+      report.Add("relay_processes", static_cast<double>(options_.relay_processes));
     }
-    SLUICE_RETURN_IF_ERROR(Load(report));
-    return CheckLedger(report);
+    report.Add("message_bytes", static_cast<double>(MessageBytes()));
+    fleet_->ReportStreams(options_.relays > 0 ? options_.relays : options_.ranks, report);
+    Load(report);
+    const absl::Status ledger = Judge(report);
+    report.Add("ledger", ledger.ok() ? "exact" : "WRONG");
+    fleet_->ReportPeaks(state_.ranks, ranks_of_relay_, report);
+    return ledger;
   }
 
  private:
-  uint64_t Resident() const { return sidecar_ == nullptr ? 0 : sidecar_->ResidentBytes(); }
-
-  uint64_t MessageBytes() const {
-    LoadState alone(1, 1);
-    LoadRank rank(kRun, 0, &alone);
-    v1::SidecarMessage reply;
-    reply.mutable_hello_reply()->set_lease_epoch(1);
-    rank.Next();
-    rank.Hear(reply);
-    alone.allowed = 1;
-    return rank.Next()->ByteSizeLong();
-  }
-
-  absl::Status StartSidecar() {
-    std::string folder = options_.folder;
-    if (folder.empty()) {
-      temporary_ = std::filesystem::temp_directory_path() / "sluice-bench-XXXXXX";
-      if (::mkdtemp(temporary_.data()) == nullptr) return absl::ErrnoToStatus(errno, temporary_);
-      folder = temporary_;
+  // Ranks of the relays, as evenly as they can be; or each for itself.
+  void OpenRanks() {
+    uint32_t rank = 0;
+    for (int64_t i = 0; i < options_.relays; ++i) {
+      const auto end = static_cast<uint32_t>(options_.ranks * (i + 1) / options_.relays);
+      if (i < options_.relay_processes) {
+        const std::string& relay = fleet_->relays()[static_cast<size_t>(i)]->grpc();
+        ranks_of_relay_.push_back(end - rank);
+        for (; rank < end; ++rank) streams_.push_back(OpenRank(relay, kRun, rank, &state_));
+      } else {
+        streams_.push_back(OpenRelay(fleet_->address(), kRun, rank, end - rank, &state_));
+        rank = end;
+      }
     }
-    address_ = options_.target;
-    if (address_.empty()) {
-      SLUICE_ASSIGN_OR_RETURN(sidecar_,
-                              Child::Start(program_, folder, "sidecar",
-                                           {"--state", folder + "/state", "--log.level", "warn",
-                                            "--limits.messages-per-second", "1e9"}));
-      address_ = sidecar_->grpc();
+    for (; rank < state_.ranks; ++rank) {
+      streams_.push_back(OpenRank(fleet_->address(), kRun, rank, &state_));
     }
-    return absl::OkStatus();
   }
 
   absl::Status OpenStreams() {
     const auto begin = Clock::now();
-    for (uint32_t rank = 0; rank < state_.ranks; ++rank) {
-      streams_.push_back(std::make_unique<LoadStream>(address_, kRun, rank, &state_));
-    }
+    OpenRanks();
     while (state_.greeted < state_.ranks) {
       if (Clock::now() - begin > kPatience || state_.refused > 0) {
         return absl::DeadlineExceededError(absl::StrCat(state_.greeted.load(), " of ", state_.ranks,
@@ -116,37 +114,41 @@ class Bench {
 
   // Leave to step on, and a push for streams that had to wait for it.
   void Tick(Clock::time_point begin) {
-    const double passed = Seconds(Clock::now() - begin).count();
-    if (options_.rate > 0.0) {
-      state_.allowed = static_cast<uint64_t>(passed * options_.rate / state_.ranks);
-    } else {
-      uint64_t slowest = UINT64_MAX;
-      for (const auto& stream : streams_) slowest = std::min(slowest, stream->Acked());
-      state_.allowed = slowest + kAhead;
+    uint64_t slowest = UINT64_MAX;
+    for (const auto& stream : streams_) {
+      stream->Visit([&](const LoadRank& rank) { slowest = std::min(slowest, rank.acked()); });
     }
+    uint64_t allowed = slowest + kAhead;
+    if (options_.rate > 0.0) {
+      const double passed = Seconds(Clock::now() - begin).count();
+      allowed = std::min(allowed, static_cast<uint64_t>(passed * options_.rate / state_.ranks));
+    }
+    state_.allowed = allowed;
     for (const auto& stream : streams_) stream->Pump();
   }
 
-  absl::Status Load(Report& report) {
+  void Load(Report& report) {
+    const Child* sidecar = fleet_->sidecar();
     std::optional<SlowScrapers> scrapers;
     if (options_.scrapers > 0) {
-      scrapers.emplace(sidecar_->http(), static_cast<int>(options_.scrapers));
+      scrapers.emplace(sidecar->http(), static_cast<int>(options_.scrapers));
     }
-    const std::string before = Scrape();
-    const double cpu = sidecar_ == nullptr ? 0.0 : sidecar_->CpuSeconds();
+    const std::string before = fleet_->Scrape();
+    const double cpu = sidecar == nullptr ? 0.0 : sidecar->CpuSeconds();
     const auto begin = Clock::now();
     while (Seconds(Clock::now() - begin).count() < options_.seconds) {
       Tick(begin);
-      std::this_thread::sleep_for(std::chrono::milliseconds(options_.rate > 0.0 ? 1 : 2));
+      std::this_thread::sleep_for(round_);
     }
     const uint64_t acked = state_.acked;
     const double seconds = Seconds(Clock::now() - begin).count();
+    state_.allowed = 0;
     report.Add("seconds", seconds);
     report.Add("snapshots_per_second", static_cast<double>(acked) / seconds);
-    if (sidecar_ != nullptr) {
-      report.Add("sidecar_processors", (sidecar_->CpuSeconds() - cpu) / seconds);
-      report.Add("sidecar_memory_bytes", static_cast<double>(Resident()));
-      const auto commit = [&, after = Scrape()](double q) {
+    if (sidecar != nullptr) {
+      report.Add("sidecar_processors", (sidecar->CpuSeconds() - cpu) / seconds);
+      report.Add("sidecar_memory_bytes", static_cast<double>(sidecar->ResidentBytes()));
+      const auto commit = [&, after = fleet_->Scrape()](double q) {
         return 1e3 * HistogramQuantile(before, after, "sluice_commit_seconds", q);
       };
       report.Add("commit_p50_ms", commit(0.5));
@@ -161,50 +163,46 @@ class Bench {
       report.Add("healthy_scrapes", static_cast<double>(scrapers->healthy().size()));
       report.Add("healthy_scrape_worst_ms", Quantile(scrapers->healthy(), 1.0));
     }
-    return absl::OkStatus();
   }
 
-  std::string Scrape() const {
-    return sidecar_ == nullptr ? "" : Get(sidecar_->http(), "/metrics").value_or("");
+  LoadDone Done() const {
+    LoadDone done(state_.ranks);
+    for (const auto& stream : streams_) {
+      stream->Visit([&](const LoadRank& rank) { done.Add(rank); });
+    }
+    return done;
   }
 
   // All that was sent becomes durable, and the ledger says the same as the ranks.
-  absl::Status CheckLedger(Report& report) {
-    Counters sent;
-    for (const auto& stream : streams_) stream->AddSent(sent);
-    const auto begin = Clock::now();
-    while (state_.acked < sent.steps && Clock::now() - begin < kPatience) {
-      for (const auto& stream : streams_) stream->Pump();
-      sent = {};
-      for (const auto& stream : streams_) stream->AddSent(sent);
+  absl::Status Judge(Report& report) {
+    LoadDone done = Done();
+    uint64_t acked = state_.acked;
+    for (auto since = Clock::now(); acked < done.counters().steps;) {
       std::this_thread::sleep_for(std::chrono::milliseconds(20));
+      if (state_.acked == acked && Clock::now() - since > kPatience) break;
+      if (state_.acked != acked) since = Clock::now();
+      acked = state_.acked;
+      done = Done();
     }
-    const auto stub =
-        v1::Runs::NewStub(grpc::CreateChannel(address_, grpc::InsecureChannelCredentials()));
-    grpc::ClientContext context;
-    context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(10));
-    v1::GetRunRequest request;
-    request.set_run(kRun);
-    v1::GetRunResponse response;
-    const grpc::Status status = stub->GetRun(&context, request, &response);
-    if (!status.ok()) return absl::UnavailableError(status.error_message());
-    SLUICE_ASSIGN_OR_RETURN(const Counters ledger,
-                            CountersFromProto(response.state().counters(), "counters"));
-    report.Add("snapshots", static_cast<double>(sent.steps));
+    report.Add("snapshots", static_cast<double>(done.counters().steps));
     report.Add("refused", static_cast<double>(state_.refused));
-    report.Add("ledger", ledger == sent ? "exact" : "WRONG");
-    if (ledger == sent && state_.refused == 0) return absl::OkStatus();
-    return absl::FailedPreconditionError(
-        absl::StrCat("the ledger has ", ledger.steps, " steps, the ranks have done ", sent.steps,
-                     "; ", state_.refused.load(), " messages were refused"));
+    if (state_.refused > 0) {
+      return absl::FailedPreconditionError(
+          absl::StrCat(state_.refused.load(), " messages were refused"));
+    }
+    if (acked != done.counters().steps) {
+      return absl::DeadlineExceededError(
+          absl::StrCat("of ", done.counters().steps, " snapshots ", acked, " were acknowledged"));
+    }
+    SLUICE_RETURN_IF_ERROR(CheckLedger(fleet_->address(), kRun, done));
+    return fleet_->CheckMerged(report);
   }
 
   const BenchOptions options_;
-  const std::string program_;
+  const std::chrono::milliseconds round_;
   LoadState state_;
-  std::string temporary_;
-  std::string address_;
-  std::unique_ptr<Child> sidecar_;
+  std::unique_ptr<Fleet> fleet_;
+  std::vector<uint64_t> ranks_of_relay_;  // Of those that are processes.
   std::vector<std::unique_ptr<LoadStream>> streams_;
 };
 
@@ -217,7 +215,7 @@ absl::Status RunBench(const BenchOptions& options, const std::string& program) {
   if (options.what == "merge") {
     BenchMerge(options, report);
   } else {
-    status = Bench(options, program).Run(report);
+    status = Bench(options).Run(program, report);
   }
   SLUICE_RETURN_IF_ERROR(report.Print(options.json));
   return status;

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <thread>
 
@@ -89,6 +90,14 @@ uint64_t Child::ResidentBytes() const {
   uint64_t pages = 0;
   if (fields.size() < 2 || !absl::SimpleAtoi(fields[1], &pages)) return 0;
   return pages * static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
+}
+
+uint64_t Child::PeakBytes() const {
+  // proc(5): "VmHWM:      1234 kB".
+  const std::string text = ReadFile(absl::StrCat("/proc/", pid_, "/status")).value_or("");
+  const size_t at = text.find("VmHWM:");
+  if (at == std::string::npos) return 0;
+  return std::strtoull(text.c_str() + at + 6, nullptr, 10) * 1024;
 }
 
 double Child::CpuSeconds() const {

@@ -25,6 +25,8 @@ class Child {
   const std::string& http() const { return http_; }
   // What it has in memory now, in bytes.
   uint64_t ResidentBytes() const;
+  // The most that it has had, in bytes.
+  uint64_t PeakBytes() const;
   // Processor time that it has used, in seconds.
   double CpuSeconds() const;
 

@@ -59,6 +59,7 @@ class LoadRank {
   // leave to step on. It stays as it is until the next call.
   const v1::WorkerMessage* Next();
   void Hear(const v1::SidecarMessage& message);
+  uint32_t rank() const { return message_.identity().rank(); }
   uint64_t sent() const { return sent_; }
   uint64_t acked() const { return acked_; }
 

@@ -22,6 +22,7 @@ TEST(Child, IsASidecarUntilItIsForgotten) {
     ASSERT_TRUE(metrics.ok()) << metrics.status();
     EXPECT_THAT(*metrics, HasSubstr("sluice_build_info"));
     EXPECT_GT((*child)->ResidentBytes(), uint64_t{1} << 20);
+    EXPECT_GE((*child)->PeakBytes(), (*child)->ResidentBytes() / 2);
     EXPECT_GE((*child)->CpuSeconds(), 0.0);
     EXPECT_FALSE(Get(http, "/nothing").ok());
   }

@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "sidecar/store/database.h"
+#include "tests/common/count_of.h"
 #include "tests/common/temporary_folder.h"
 #include "tests/common/wait_until.h"
 #include "tests/sidecar/faults/oracle.h"
@@ -20,12 +21,6 @@
 #include "tests/sidecar/testing/sidecar_process.h"
 
 namespace sluice::sidecar::testing {
-
-// A count that the environment may raise for a soak.
-inline int CountOf(const char* variable, int count) {
-  const char* text = std::getenv(variable);
-  return text == nullptr ? count : std::atoi(text);
-}
 
 // Under the address sanitizer a program starts only if the sanitizer's own library is the first.
 #ifdef __SANITIZE_ADDRESS__
