@@ -35,7 +35,7 @@ Commands
   soak [NAME…]       build, and run tests of faults with their large counts, an hour or more each (deploy/soak.sh lists
                      them; and `fuzz`: ten minutes for each target); logs into build/soak
   compose            build, then run deploy/compose.yaml in a Docker engine of its own, with faults (needs root; two minutes,
-                     the first time five)
+                     the first time five); with SLUICE_BINARIES=compiled the programs are compiled in the images instead
   clean              remove build/
 
 Environment
@@ -63,13 +63,7 @@ listed() {
   done <"$file"
 }
 
-job_count() {
-  local count memory
-  count=$(nproc)
-  memory=$(awk '/^MemTotal/ {print int($2 / 2097152)}' /proc/meminfo)
-  if ((memory < 1)); then memory=1; fi
-  echo "${SLUICE_JOBS:-$((count < memory ? count : memory))}"
-}
+job_count() { deploy/jobs.sh; }
 
 as_root() {
   if [[ $(id -u) == 0 ]]; then
@@ -336,7 +330,7 @@ parity() {
 }
 
 # The folder with LibTorch's wheels.
-wheels() { realpath "${LIBTORCH_ROOT:-$deps/libtorch/torch}/.."; }
+wheels() { realpath -m "${LIBTORCH_ROOT:-$deps/libtorch/torch}/.."; }
 
 stage() {
   build cpu sluice-worker sluice-sidecar sluicectl
@@ -366,11 +360,15 @@ soak() {
 }
 
 compose() {
+  case ${SLUICE_BINARIES:=prebuilt} in
+    prebuilt | compiled) ;;
+    *) die "SLUICE_BINARIES is '$SLUICE_BINARIES', expected prebuilt or compiled" ;;
+  esac
   install_packages build test compose
   install_apart deploytest
-  build cpu sluice-worker sluice-sidecar sluicectl
-  SLUICE_TEST_PEERS=${SLUICE_TEST_PEERS:-required} exec tests/deploy/containers/compose_live.sh build/cpu/bin "$(wheels)" \
-    build/compose
+  if [[ $SLUICE_BINARIES == prebuilt ]]; then build cpu sluice-worker sluice-sidecar sluicectl; fi
+  export SLUICE_BINARIES SLUICE_TEST_PEERS=${SLUICE_TEST_PEERS:-required}
+  exec tests/deploy/containers/compose_live.sh build/cpu/bin "$(wheels)" build/compose
 }
 
 main() {

@@ -29,9 +29,15 @@ expect 1 "stage takes no argument, got: x" stage x
 expect 1 "reference takes no argument, got: x" reference x
 expect 1 "fuzz takes a number of seconds, got: 1m" fuzz 1m
 expect 1 "fuzz takes a number of seconds, got: 1 2" fuzz 1 2
+SLUICE_BINARIES=some expect 1 "SLUICE_BINARIES is 'some', expected prebuilt or compiled" compose
 for command in test sanitize soak; do
   SLUICE_TEST_PEERS=some expect 1 "SLUICE_TEST_PEERS is 'some', expected required or optional" "$command"
 done
+jobs=${local_sh%/*}/jobs.sh
+if [[ $(SLUICE_JOBS=97 "$jobs") != 97 ]] || (($(SLUICE_JOBS='' "$jobs") < 1 || $(env -u SLUICE_JOBS "$jobs") > $(nproc))); then
+  echo "jobs.sh: expected SLUICE_JOBS if that is set, else at least 1 and at most the processors"
+  exit 1
+fi
 export SLUICE_PACKAGES=skip LIBTORCH_ROOT=/nowhere
 expect 1 "LIBTORCH_ROOT=/nowhere: lib/libtorch_cpu.so is not there" build cpu
 expect 1 "LIBTORCH_ROOT=/nowhere: lib/libtorch_cpu.so is not there" parity vit_base

@@ -2,16 +2,17 @@
 # compose_live.sh BIN LIBTORCH FOLDER: deploy/compose.yaml in a real engine, with images of the programs in BIN and the
 # LibTorch in LIBTORCH: they build, `up --wait` is healthy, killed ranks and a killed sidecar recover, training completes,
 # `down` leaves nothing. FOLDER keeps layers for the next time. 77 where no engine can be started. About two minutes, five
-# the first time; needs the network for Debian's packages.
+# the first time; needs the network for Debian's packages. SLUICE_BINARIES=compiled: the programs are compiled in the images, as
+# compose.yaml does by itself, and BIN and LIBTORCH are left alone.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 top=$(cd "$here/../../.." && pwd)
-bin=$(realpath "$1") libtorch=$(realpath "$2") keep=$(realpath -m "$3")
+bin=$(realpath -m "$1") libtorch=$(realpath -m "$2") keep=$(realpath -m "$3")
 engine_folder=$(mktemp -d) engine_data=$keep/docker engine_space=sluice-compose-$$
 # shellcheck source=tests/deploy/containers/engine.sh
 source "$here/engine.sh"
 limit=$((150 * 1000 * 1000))
-steps=${SLUICE_TRAIN_STEPS:-1000}
+steps=${SLUICE_TRAIN_STEPS:-1000} binaries=${SLUICE_BINARIES:-prebuilt}
 
 say() { printf '==> compose: %s\n' "$*"; }
 fail() {
@@ -53,6 +54,8 @@ generation() { docker logs sluice-rank0-1 2>&1 | sed -n 's/.*goes on after step 
 is_newer() { local now && now=$(generation) && ((now > $1)); }
 ctl() { docker exec sluice-sidecar-1 sluicectl "$@"; }
 steps_done() { ctl get compose | awk '$1 ~ "^step:?$" && !seen++ {print $2}'; }
+saved() { docker logs sluice-rank0-1 2>&1 | grep -c 'checkpoint-[0-9]*\.safetensors:' || true; }
+has_saved() { (($(saved) > $1)); }
 # Between faults the run is paused, so that no machine is too fast for them.
 order() { docker exec sluice-rank0-1 sluicectl worker "$1" 127.0.0.1:50560 >/dev/null 2>&1; }
 
@@ -60,13 +63,14 @@ build_images() {
   local start=$SECONDS size
   engine_start build || skip "the engine does not start"
   engine_base sluice-base:12 || skip "debootstrap: $(tail -1 "$engine_folder/debootstrap.log")"
-  "$top/deploy/stage.sh" cpu "$bin" "$libtorch" "$top/build/image"
-  compose build --quiet rank0 sidecar 2>"$engine_folder/build" || { cat "$engine_folder/build" && fail "images do not build"; }
+  if [[ $binaries == prebuilt ]]; then "$top/deploy/stage.sh" cpu "$bin" "$libtorch" "$top/build/image"; fi
+  say "building images ($binaries); what the builder says is in $keep/build.log"
+  compose --progress plain build rank0 sidecar >"$keep/build.log" 2>&1 || { tail -40 "$keep/build.log" && fail "images do not build"; }
   build_monitoring
   engine_stop
   engine_start run || skip "the engine does not start in a network namespace"
   size=$(docker image inspect -f '{{.Size}}' sluice-sidecar:0.1.0)
-  say "images: $((SECONDS - start)) s; sidecar $((size / 1000000)) MB, worker" \
+  say "images ($binaries): $((SECONDS - start)) s; sidecar $((size / 1000000)) MB, worker" \
     "$(($(docker image inspect -f '{{.Size}}' sluice-worker:0.1.0) / 1000000)) MB"
   ((size <= limit)) || fail "the sidecar's image has $size bytes, expected at most $limit"
 }
@@ -110,15 +114,18 @@ scraped() {
 
 # After a rank's end the others end too, and all go on from the newest checkpoint as another generation.
 kill_rank() {
-  local before start=$SECONDS restarts
-  before=$(generation) restarts=$(container "$1" '{{.RestartCount}}')
+  local before start=$SECONDS restarts checkpoints begun
+  before=$(generation) restarts=$(container "$1" '{{.RestartCount}}') checkpoints=$(saved)
   order resume || fail "the run does not resume"
+  wait_for 120 "a checkpoint" has_saved "$checkpoints"
   kill_process "$1"
   wait_for 60 "a restart of $1" restarted "$1" "$restarts"
   wait_for 180 "a generation after $before" is_newer "$before"
   wait_for 60 "a pause" order pause
   wait_for 120 "health of both ranks" is_healthy rank0 rank1
-  say "$1 killed: healthy again after $((SECONDS - start)) s, $(docker logs sluice-rank0-1 2>&1 | grep -o 'goes on after.*' | tail -1)"
+  begun=$(docker logs sluice-rank0-1 2>&1 | grep -o 'goes on after.*' | tail -1)
+  [[ $begun != *"step 0 "* ]] || fail "after the end of $1 the run began anew"
+  say "$1 killed: healthy again after $((SECONDS - start)) s, $begun"
 }
 
 # The run does not end, and the state is still there.
@@ -159,7 +166,7 @@ main() {
   if [[ -n $why ]]; then skip "$why"; fi
   # Debian's client builds with BuildKit by itself; others want a plugin for it.
   docker() { /usr/bin/docker "$@"; }
-  export DOCKER_BUILDKIT=1 COMPOSE_BAKE=false SLUICE_TRAIN_STEPS=$steps SLUICE_BASE_IMAGE=sluice-base:12 SLUICE_BINARIES=prebuilt
+  export DOCKER_BUILDKIT=1 COMPOSE_BAKE=false SLUICE_TRAIN_STEPS=$steps SLUICE_BASE_IMAGE=sluice-base:12 SLUICE_BINARIES=$binaries
   export LIVE_TOML=$here/live.toml PROMETHEUS_IMAGE=sluice-test-prometheus ALERTMANAGER_IMAGE=sluice-test-alertmanager
   mkdir -p "$keep"
   trap cleanup EXIT

@@ -79,11 +79,19 @@ class ContextTest(unittest.TestCase):
     def test_all_that_is_compiled_is_in_it(self):
         folders = set(re.findall(r"^add_subdirectory\((\w+)\)", (TOP / "CMakeLists.txt").read_text(), re.MULTILINE))
         self.assertLessEqual(folders | {"CMakeLists.txt", "deploy/cmake"}, self.kept)
+        copied = set(re.findall(r"^COPY (\S+) /\S*$", stage("source"), re.MULTILINE))
+        self.assertLessEqual(folders | {"CMakeLists.txt", "deploy/cmake"}, copied)
 
     def test_all_that_is_copied_is_in_it(self):
-        copied = re.findall(r"^COPY (?!--from)(\S+)", DOCKERFILE, re.MULTILINE) + re.findall(r"source=([^,]+)", DOCKERFILE)
-        for path in set(copied) - {"."}:
+        copied = [word for words in re.findall(r"^COPY (?!--from)(.*) \S+$", DOCKERFILE, re.MULTILINE) for word in words.split()]
+        for path in copied + re.findall(r"type=bind,source=([^,]+)", DOCKERFILE):
             self.assertTrue(any(path == kept or path.startswith(kept + "/") for kept in self.kept), path)
+
+    def test_lists_that_are_installed_are_groups(self):
+        lines = [line for name in ("packages.txt", "python.txt") for line in (DEPLOY / name).read_text().splitlines()]
+        wanted = set(re.findall(r"from=lists,source=/lists/([^,]+)", DOCKERFILE))
+        self.assertLessEqual({"build", "run", "run-worker", "libtorch", "cuda"}, wanted)
+        self.assertLessEqual(wanted, {line.split()[0] for line in lines if line})
 
     def test_nothing_else_is(self):
         for kept in self.kept - {"build/image"}:

@@ -50,6 +50,10 @@ engine_base() {
   debootstrap --variant=minbase bookworm "$root" >"$engine_folder/debootstrap.log" || return 1
   rm -rf "$root"/usr/share/{doc,man,info,locale,groff,lintian}/* "$root"/var/{lib/apt/lists,cache/apt,log}/*
   printf 'path-exclude /usr/share/%s/*\n' doc man info locale groff lintian >"$root/etc/dpkg/dpkg.cfg.d/docker"
+  # What this machine trusts beside Debian's authorities, for a proxy on the way to PyPI: the package ca-certificates takes it in.
+  if compgen -G '/usr/local/share/ca-certificates/*.crt' >/dev/null; then
+    install -D -m 644 -t "$root/usr/local/share/ca-certificates" /usr/local/share/ca-certificates/*.crt
+  fi
   tar -C "$root" -c . | docker import - "$1" >/dev/null
   rm -rf "$root"
 }
