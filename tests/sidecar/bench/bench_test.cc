@@ -15,8 +15,8 @@ namespace sluice::sidecar {
 namespace {
 
 // Bounds of a process's memory: without ranks, and for each rank, relayed or not.
-constexpr double kFixedBytes = 128 << 20;
-constexpr double kBytesPerRank = 128 << 10;
+constexpr double kFixedBytes = 64 << 20;
+constexpr double kBytesPerRank = 64 << 10;
 
 class BenchTest : public ::testing::Test {
  protected:
