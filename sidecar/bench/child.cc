@@ -29,6 +29,7 @@ constexpr std::chrono::seconds kStartPatience{10};
 absl::StatusOr<pid_t> Spawn(const std::string& program, std::vector<std::string> arguments,
                             const std::string& log) {
   std::vector<char*> argv;
+  argv.reserve(arguments.size() + 1);
   for (std::string& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
   posix_spawn_file_actions_t actions;

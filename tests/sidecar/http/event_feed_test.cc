@@ -37,13 +37,16 @@ class Feed : public ::testing::Test {
   FileDescriptor Connect() {
     std::array<int, 2> ends{};
     EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()), 0);
-    feed_->Take(FileDescriptor(ends[0]), feed_->Reserve());
+    std::shared_ptr<void> place = feed_->Reserve();
+    newest_place_ = place;
+    feed_->Take(FileDescriptor(ends[0]), std::move(place));
     return FileDescriptor(ends[1]);
   }
 
   absl::Mutex mutex_;
   std::string text_ = "1";
   int looks_ = 0;
+  std::weak_ptr<void> newest_place_;  // Of who came last; expired once it is known to have left.
   std::unique_ptr<EventFeed> feed_;
 };
 
@@ -65,8 +68,9 @@ TEST_F(Feed, LooksOnlyWhileSomebodyListensAndIsFreshAfterAPause) {
   EXPECT_EQ(looks(), 0);
   { EXPECT_EQ(EventReader(Connect()).Next(), "1"); }
   // The client that left is noticed at once, and then nobody looks.
-  int before = -1;
-  EXPECT_TRUE(WaitUntil([&] { return std::exchange(before, looks()) == looks(); }));
+  EXPECT_TRUE(WaitUntil([&] { return newest_place_.expired(); }));
+  const int before = looks();
+  EXPECT_FALSE(WaitUntil([&] { return looks() != before; }, milliseconds(50)));
   Say("2");
   EXPECT_EQ(EventReader(Connect()).Next(), "2");
 }
