@@ -1,6 +1,7 @@
 #include "sidecar/engine/rank.h"
 
 #include <algorithm>
+#include <numeric>
 
 namespace sluice::sidecar {
 namespace {
@@ -40,6 +41,11 @@ void ClipMarks(uint64_t end, RankRecord& record) {
   record.marks.erase(record.marks.upper_bound(end), record.marks.end());
 }
 
+uint64_t Evaluated(const Counters& counters) {
+  const auto& bins = counters.inference.bins;
+  return std::accumulate(bins.begin(), bins.end(), uint64_t{0});
+}
+
 }  // namespace
 
 const Mark* MarkAt(const RankRecord& record, uint64_t end) {
@@ -72,6 +78,12 @@ void BeginRank(const Identity& identity, const Hello& hello, uint64_t window_end
 
 bool MergeSnapshot(const GateSnapshot& snapshot, uint64_t window_end, uint64_t window,
                    RankRecord& record) {
+  // At its end a run tells its last step again, with what the evaluation behind it found.
+  if (snapshot.last_step == record.last_step &&
+      Evaluated(snapshot.counters) > Evaluated(record.counters)) {
+    record.counters = snapshot.counters;
+    return true;
+  }
   if (snapshot.last_step <= record.last_step) {
     return RefineMarks(snapshot, window_end, window, record);
   }

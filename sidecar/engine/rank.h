@@ -19,8 +19,9 @@ const Mark* MarkAt(const RankRecord& record, uint64_t end);
 void BeginRank(const Identity& identity, const Hello& hello, uint64_t window_end, uint64_t window,
                RankRecord& record);
 
-// Takes the later of the record and the snapshot, and marks the window ends that were passed, with
-// one mark however many they are. False if the snapshot brought nothing new.
+// Takes the later of the record and the snapshot (of one step the one that has evaluated more), and
+// marks the window ends that were passed, with one mark however many they are. False if the
+// snapshot brought nothing new.
 bool MergeSnapshot(const GateSnapshot& snapshot, uint64_t window_end, uint64_t window,
                    RankRecord& record);
 

@@ -182,6 +182,12 @@ class ComposeTest(unittest.TestCase):
             self.assertIn(int(port), [p["target"] for p in self.services[host]["ports"]])
             self.assertIn("watch", self.services[host]["networks"])
 
+    def test_every_variable_is_in_the_readme(self):
+        variables = set(re.findall(r"\$\{(\w+)", (DEPLOY / "compose.yaml").read_text()))
+        self.assertGreater(len(variables), 10)
+        readme = (DEPLOY / "README.md").read_text()
+        self.assertEqual([], [name for name in sorted(variables) if f"`{name}`" not in readme])
+
     def test_only_the_sidecar_is_in_both_networks(self):
         self.assertTrue(self.config["networks"]["ranks"]["internal"])
         both = [name for name, s in self.services.items() if {"ranks", "watch"} <= s["networks"].keys()]

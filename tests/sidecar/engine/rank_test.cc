@@ -48,6 +48,21 @@ TEST(MergeSnapshot, TheLaterOneStandsWhateverTheOrder) {
   EXPECT_EQ(record.counters, CountersAt(9));
 }
 
+TEST(MergeSnapshot, TheLastStepOnceMoreWithItsEvaluation) {
+  RankRecord record = RankAtStep(20);
+  GateSnapshot end = testing::SnapshotAt(20);
+  end.counters.inference.Add(1500);
+  EXPECT_TRUE(MergeSnapshot(end, 20, 10, record));
+  EXPECT_EQ(record.counters, end.counters);
+  EXPECT_EQ(record.last_step, 20u);
+  // The window is counted already.
+  EXPECT_EQ(record.marks.at(20).counters, CountersAt(20));
+  // Neither again nor what comes late.
+  EXPECT_FALSE(MergeSnapshot(end, 20, 10, record));
+  EXPECT_FALSE(MergeSnapshot(testing::SnapshotAt(20), 20, 10, record));
+  EXPECT_EQ(record.counters, end.counters);
+}
+
 TEST(MergeSnapshot, AJumpOverManyWindowsIsOneMark) {
   RankRecord record = RankAtStep(12);
   EXPECT_TRUE(MergeSnapshot(testing::SnapshotAt(1000007), 0, 10, record));

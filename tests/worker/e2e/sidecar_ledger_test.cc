@@ -35,22 +35,24 @@ Options LedgerRun(const std::string& folder, const std::string& sidecar) {
 // Differences between report and scrape, at most after a moment: the view of a scrape is renewed
 // after a commit.
 void ExpectSameCounts(const std::string& folder, const HostPort& http) {
-  const nlohmann::json work = ReadJson(folder + "/report.json").at("work");
-  const std::map<std::string, std::string> pairs = {
-      {"steps", "sluice_steps_total{run=\"ledger\"}"},
-      {"images_open", "sluice_images_total{run=\"ledger\",state=\"open\"}"},
-      {"images_skipped", "sluice_images_total{run=\"ledger\",state=\"skipped\"}"},
-      {"tokens_open", "sluice_tokens_total{run=\"ledger\",state=\"open\"}"},
-      {"tokens_closed", "sluice_tokens_total{run=\"ledger\",state=\"closed\"}"}};
+  const nlohmann::json report = ReadJson(folder + "/report.json"), work = report.at("work");
+  const std::map<std::string, double> expected = {
+      {"sluice_steps_total{run=\"ledger\"}", work.at("steps")},
+      {"sluice_images_total{run=\"ledger\",state=\"open\"}", work.at("images_open")},
+      {"sluice_images_total{run=\"ledger\",state=\"skipped\"}", work.at("images_skipped")},
+      {"sluice_tokens_total{run=\"ledger\",state=\"open\"}", work.at("tokens_open")},
+      {"sluice_tokens_total{run=\"ledger\",state=\"closed\"}", work.at("tokens_closed")},
+      // Of the evaluation at the end, which comes after the last step was told.
+      {"sluice_accuracy_ratio{run=\"ledger\",split=\"dense\"}", report.at("accuracy_dense")}};
   std::string difference;
   EXPECT_TRUE(WaitUntil([&] {
     difference.clear();
     const std::map<std::string, double> scraped = Scrape(http);
-    for (const auto& [key, name] : pairs) {
+    for (const auto& [name, value] : expected) {
       const auto it = scraped.find(name);
-      if (it == scraped.end() || it->second != work.at(key).get<double>()) {
+      if (it == scraped.end() || it->second != value) {
         absl::StrAppend(&difference, name, " is ", it == scraped.end() ? -1 : it->second,
-                        ", the report has ", work.at(key).get<uint64_t>(), "\n");
+                        ", the report has ", value, "\n");
       }
     }
     return difference.empty();
