@@ -3,6 +3,7 @@ from panels import BAD, GOOD, WARN, dashboard, row, series, stat, steps, table, 
 from run_overview import FIRES
 
 JOB = 'job="sluice-sidecar",instance=~"$instance"'
+RELAY = 'job="sluice-relay",instance=~"$relay"'
 RUNS = 'instance=~"$instance",run=~"$run"'
 ALERTS = 'ALERTS{alertname=~"Sluice.*",alertstate="firing"}'
 FEW = steps((None, GOOD), (1, BAD))
@@ -128,11 +129,47 @@ def telemetry():
     ]
 
 
+def relays():
+    per_second = [(f"sum(rate(sluice_relay_{name}_total{{{RELAY}}}[$__rate_interval]))", legend)
+                  for name, legend in (("messages", "taken"), ("forwarded", "forwarded"), ("merged", "merged"))]
+    columns = [
+        (f"sluice_relay_upstream_up{{{RELAY}}}", "Connected", None),
+        (f"sluice_relay_ranks{{{RELAY}}}", "Ranks", None),
+        (f"sluice_relay_waiting_bytes{{{RELAY}}}", "Waiting", "bytes"),
+        (f"sluice_relay_reconnects_total{{{RELAY}}}", "Streams lost", None),
+    ]
+    names = {"instance": "Relay"}
+    names.update({f"Value #{chr(ord('A') + i)}": heading for i, (_, heading, _) in enumerate(columns)})
+    return [
+        row("Relays: sidecars beside the ranks of a node, which pass on what these say"),
+        (4, [
+            (4, stat("Relays up", "Answer their scrapes.", f"sum(up{{{RELAY}}})")),
+            (4, stat("Relays down", "Do not.", f"count(up{{{RELAY}}}) - sum(up{{{RELAY}}})", thresholds=FEW)),
+            (4, stat("Cut off", "Have no stream to their sidecar.",
+                     f"count(sluice_relay_upstream_up{{{RELAY}}}) - sum(sluice_relay_upstream_up{{{RELAY}}})", thresholds=FEW)),
+            (4, stat("Ranks behind relays", "With a stream to one.", f"sum(sluice_relay_ranks{{{RELAY}}})")),
+            (4, stat("Waiting", "In all relays, for the sidecars to take it.", f"sum(sluice_relay_waiting_bytes{{{RELAY}}})", "bytes",
+                     graph=True)),
+            (4, stat("Streams lost, 1 h", "To sidecars; the ranks behind come again.",
+                     f"sum(increase(sluice_relay_reconnects_total{{{RELAY}}}[1h]))", thresholds=SOME, decimals=0)),
+        ]),
+        (8, [
+            (8, series("Messages of ranks per second", "Taken, sent to the sidecars, and snapshots that gave way to newer ones.",
+                       per_second, low=0)),
+            (8, series("Waiting, longest five", "Messages that the sidecar has not taken yet: at most 64 of each rank.",
+                       [(f"topk(5, sluice_relay_waiting_bytes{{{RELAY}}})", "{{instance}}")], "bytes", low=0)),
+            (8, table("Each relay", "Streams lost since it was started.", [(expr, "") for expr, _, _ in columns], names=names,
+                      units={heading: unit for _, heading, unit in columns if unit})),
+        ]),
+    ]
+
+
 def build():
     variables = [
         variable("instance", "Sidecar", 'label_values(up{job="sluice-sidecar"}, instance)'),
+        variable("relay", "Relay", 'label_values(up{job="sluice-relay"}, instance)'),
         variable("run", "Run", 'label_values(sluice_step{instance=~"$instance"}, run)'),
         variable("probe", "Legacy probe", 'label_values(sluice_probe_checks_total{instance=~"$instance"}, probe)'),
     ]
-    return dashboard("sluice-fleet", "Sluice: sidecars and fleet", "All sidecars and runs: state, alerts, retention, telemetry.",
-                     variables, [*now(), *runs(), *alerts(), *retention(), *telemetry()], ALERTS, [("Run", "sluice-run")])
+    return dashboard("sluice-fleet", "Sluice: sidecars and fleet", "All sidecars, relays and runs: state, alerts, retention, telemetry.",
+                     variables, [*now(), *runs(), *alerts(), *retention(), *telemetry(), *relays()], ALERTS, [("Run", "sluice-run")])

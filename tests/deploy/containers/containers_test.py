@@ -59,7 +59,7 @@ class LintTest(unittest.TestCase):
             self.assertEqual(1, run("hadolint", path).returncode)
 
     def test_compose_takes_its_files(self):
-        for files in (["compose.yaml"], ["compose.yaml", "compose.gpu.yaml"]):
+        for files in (["compose.yaml"], ["compose.yaml", "compose.gpu.yaml"], ["compose.yaml", "compose.relay.yaml"]):
             done = run(COMPOSER, *[a for name in files for a in ("-f", DEPLOY / name)], "config", "-q")
             self.assertEqual((0, ""), (done.returncode, done.stderr), files)
 
@@ -177,7 +177,7 @@ class ComposeTest(unittest.TestCase):
             for port in service.get("ports", []):
                 self.assertEqual(("127.0.0.1", port["published"]), (port["host_ip"], str(port["target"])))
         scraped = yaml.safe_load((DEPLOY / "monitoring" / "prometheus.yml").read_text())
-        targets = [t for job in scraped["scrape_configs"] for c in job["static_configs"] for t in c["targets"]]
+        targets = [t for job in scraped["scrape_configs"] for c in job.get("static_configs", []) for t in c["targets"]]
         for host, port in (t.split(":") for t in targets if not t.startswith("localhost")):
             self.assertIn(int(port), [p["target"] for p in self.services[host]["ports"]])
             self.assertIn("watch", self.services[host]["networks"])
@@ -230,6 +230,30 @@ class ComposeTest(unittest.TestCase):
         self.assertEqual([["0"], ["1"]], devices)
         self.assertEqual({"cuda"}, {services[n]["build"]["args"]["VARIANT"] for n in ("rank0", "rank1")})
         self.assertIn("auto | cpu | cuda", help_of("sluice-worker", "train") if "sluice-worker" in PROGRAMS else "auto | cpu | cuda")
+
+    def test_a_relay_between_ranks_and_sidecar(self):
+        services = configured("compose.yaml", "compose.relay.yaml")["services"]
+        relay = services["relay"]
+        images = dict(re.findall(r"(SLUICE_\w+)=(\S+)", stage("sidecar")))
+        done = run(PROGRAMS["sluice-sidecar"], *relay["command"], "--print-config",
+                   environment={"PATH": os.environ["PATH"], **images})
+        self.assertEqual(0, done.returncode, done.stderr)
+        listens, http = (images[name].split(":")[1] for name in ("SLUICE_LISTEN", "SLUICE_HTTP"))
+        self.assertEqual(["--relay", f"sidecar:{listens}"], relay["command"])
+        for name in ("rank0", "rank1"):
+            self.assertEqual(f"relay:{listens}", services[name]["environment"]["SLUICE_SIDECAR"])
+            self.assertEqual("service_healthy", services[name]["depends_on"]["relay"]["condition"])
+        self.assertEqual({"ranks", "watch"}, set(relay["networks"]))
+        for key in ("read_only", "cap_drop", "security_opt", "image", "restart"):
+            self.assertEqual(services["sidecar"][key], relay[key], key)
+        self.assertNotIn("ports", relay)
+        # Prometheus finds it where its configuration looks.
+        scraped = yaml.safe_load((DEPLOY / "monitoring" / "prometheus.yml").read_text())["scrape_configs"]
+        file, = (f for job in scraped if job["job_name"] == "sluice-relay" for f in job["file_sd_configs"][0]["files"])
+        mounted = {v["target"]: v["source"] for v in services["prometheus"]["volumes"] if v["type"] == "bind"}
+        targets = yaml.safe_load(pathlib.Path(mounted[f"/etc/prometheus/{file}"]).read_text())
+        self.assertEqual([{"targets": [f"relay:{http}"]}], targets)
+        self.assertIn("/etc/prometheus/prometheus.yml", mounted)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""A real Prometheus with the shipped rules scrapes a real sidecar that is fed all that a rank can say: every metric that
-rules and dashboards name is exported, and every expression of a panel, a variable or a rule is answered with data.
+"""A real Prometheus with the shipped rules scrapes a real sidecar that is fed all that a rank can say, and a real relay that
+passes on what another run's rank says: every metric that rules and dashboards name is exported, and every expression of a
+panel, a variable or a rule is answered with data.
 
 expressions_test.py SIDECAR
 """
@@ -25,27 +26,32 @@ class ExpressionsTest(unittest.TestCase):
         rank.load_stubs(folder.name)
         cls.sidecar = peers.Sidecar(SIDECAR, f"{folder.name}/sidecar")
         cls.addClassCleanup(cls.sidecar.kill)
-        cls.prometheus = peers.Prometheus(f"{folder.name}/prometheus", [cls.sidecar])
+        cls.relay = peers.Sidecar(SIDECAR, f"{folder.name}/relay", "--relay", cls.sidecar.grpc)
+        cls.addClassCleanup(cls.relay.kill)
+        cls.prometheus = peers.Prometheus(f"{folder.name}/prometheus", [cls.sidecar], relays=[cls.relay])
         cls.addClassCleanup(cls.prometheus.kill)
         cls.rank = rank.Rank(cls.sidecar.grpc, RUN).greet()
         cls.rank.steps(20, full=True)
         refused = cls.rank.next()
         refused.snapshot.first_step = refused.snapshot.last_step = 1  # Without counters: malformed.
         cls.rank.up.put(refused)
+        cls.relayed = rank.Rank(cls.relay.grpc, "relayed").greet()
         cls.feed()
         cls.families = peers.wait_for(lambda: cls.families_with_a_probe(), "the probe's metrics do not come")
         cls.variables = {"run": RUN, "layer": str(rank.LAYER), "probe": "legacy", "instance": cls.sidecar.http,
-                         "__rate_interval": "1m"}
+                         "relay": cls.relay.http, "__rate_interval": "1m"}
 
     @classmethod
     def families_with_a_probe(cls):
-        families = shipped.exported(cls.sidecar.scrape())
+        families = {**shipped.exported(cls.relay.scrape()), **shipped.exported(cls.sidecar.scrape())}
         return families if "sluice_probe_checks_total" in families else None
 
     @classmethod
     def feed(cls):
         """Rates need counters that go on."""
-        cls.rank.steps(2, full=True).probe(0.001).wait()
+        cls.rank.steps(2, full=True).probe(0.001)
+        cls.relayed.steps(2).probe(0.001).wait()
+        cls.rank.wait()
 
     def answered(self, expression):
         """Waits for a sample that is a number."""

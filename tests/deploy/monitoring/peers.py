@@ -65,12 +65,14 @@ class Program:
 
 
 class Sidecar(Program):
-    def __init__(self, program, folder):
+    """options: more of its flags; with --relay it is a relay."""
+
+    def __init__(self, program, folder, *options, listen="127.0.0.1:0"):
         folder = pathlib.Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        ports = folder / "ports"
-        super().__init__([program, "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0", "--state", folder / "state", "--json",
-                          ports], folder / "log")
+        self.program, ports = program, folder / "ports"
+        super().__init__([program, "--listen", listen, "--http", "127.0.0.1:0", "--state", folder / "state", "--json", ports,
+                          *options], folder / "log")
         wait_for(ports.exists, lambda: f"no ports: {self.log()}")
         said = json.loads(ports.read_text())
         self.grpc, self.http = said["grpc"], said["http"]
@@ -126,7 +128,7 @@ class Prometheus(Program):
     """With the shipped rules and configuration for one machine, but everything once a second and no alert waiting longer
     than that."""
 
-    def __init__(self, folder, sidecars, alertmanager=None):
+    def __init__(self, folder, sidecars, alertmanager=None, relays=()):
         self.folder = pathlib.Path(folder)
         (self.folder / "rules").mkdir(parents=True)
         (self.folder / "targets").mkdir()
@@ -144,16 +146,17 @@ class Prometheus(Program):
         configuration["scrape_configs"] = [job for job in configuration["scrape_configs"] if "file_sd_configs" in job]
         path = self.folder / "prometheus.yml"
         path.write_text(yaml.safe_dump(configuration))
-        self.scrapes(sidecars)
+        self.scrapes(sidecars, relays)
         super().__init__(["prometheus", f"--config.file={path}", f"--storage.tsdb.path={self.folder}/tsdb",
                           "--web.listen-address=127.0.0.1:0"], self.folder / "log")
         self.address = self.listening()
 
-    def scrapes(self, sidecars):
-        """From now on these, by the shipped configuration's folder of targets; a whole file at once."""
-        partial = self.folder / "targets" / "sidecars.partial"
-        partial.write_text(yaml.safe_dump([{"targets": [sidecar.http for sidecar in sidecars]}]))
-        partial.rename(self.folder / "targets" / "sidecars.yml")
+    def scrapes(self, sidecars, relays=()):
+        """From now on these, by the shipped configuration's files of targets; a whole file at once."""
+        for name, programs in (("sidecars", sidecars), ("relays", relays)):
+            partial = self.folder / "targets" / f"{name}.partial"
+            partial.write_text(yaml.safe_dump([{"targets": [program.http for program in programs]}]))
+            partial.rename(self.folder / "targets" / f"{name}.yml")
 
     def api(self, path, **parameters):
         answer = get(f"http://{self.address}/api/v1/{path}?{urllib.parse.urlencode(parameters, doseq=True)}")

@@ -41,7 +41,7 @@ class RulesTest(unittest.TestCase):
         both = [yaml.safe_load((shipped.MONITORING / name).read_text()) for name in ("prometheus.yml", "prometheus.local.yml")]
         jobs = [[job["job_name"] for job in configuration["scrape_configs"]] for configuration in both]
         self.assertEqual(*jobs)
-        self.assertEqual(jobs[0][0], "sluice-sidecar")
+        self.assertEqual(jobs[0][:2], ["sluice-sidecar", "sluice-relay"])
         self.assertEqual(both[0]["scrape_configs"][0]["static_configs"], [{"targets": ["sidecar:9464"]}])
 
     def test_every_alert_fires_in_one_case_and_does_not_in_another(self):
