@@ -54,10 +54,13 @@ generation() { docker logs sluice-rank0-1 2>&1 | sed -n 's/.*goes on after step 
 is_newer() { local now && now=$(generation) && ((now > $1)); }
 ctl() { docker exec sluice-sidecar-1 sluicectl "$@"; }
 steps_done() { ctl get compose | awk '$1 ~ "^step:?$" && !seen++ {print $2}'; }
-saved() { docker logs sluice-rank0-1 2>&1 | grep -c 'checkpoint-[0-9]*\.safetensors:' || true; }
-has_saved() { (($(saved) > $1)); }
-# Between faults the run is paused, so that no machine is too fast for them.
-order() { docker exec sluice-rank0-1 sluicectl worker "$1" 127.0.0.1:50560 >/dev/null 2>&1; }
+# Between faults the run is paused, so that no machine is too fast for them. Wishes go in one call, since a call into a
+# container takes the time of many steps.
+order() {
+  # $wish is for the container's shell.
+  # shellcheck disable=SC2016
+  docker exec sluice-rank0-1 bash -ec 'for wish; do sluicectl worker "$wish" 127.0.0.1:50560; done' order "$@" >/dev/null 2>&1
+}
 
 build_images() {
   local start=$SECONDS size
@@ -114,10 +117,10 @@ scraped() {
 
 # After a rank's end the others end too, and all go on from the newest checkpoint as another generation.
 kill_rank() {
-  local before start=$SECONDS restarts checkpoints begun
-  before=$(generation) restarts=$(container "$1" '{{.RestartCount}}') checkpoints=$(saved)
-  order resume || fail "the run does not resume"
-  wait_for 120 "a checkpoint" has_saved "$checkpoints"
+  local before start=$SECONDS restarts begun
+  before=$(generation) restarts=$(container "$1" '{{.RestartCount}}')
+  # A few steps, and a checkpoint to go on from.
+  order resume pause checkpoint resume || fail "the run does not go on, pause and save"
   kill_process "$1"
   wait_for 60 "a restart of $1" restarted "$1" "$restarts"
   wait_for 180 "a generation after $before" is_newer "$before"
