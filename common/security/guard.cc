@@ -200,7 +200,7 @@ absl::StatusOr<Guard::End> Guard::Begin(const CallFacts& facts, const Rule& rule
     return refused;
   }
   return End([audit = audit_, entry](const absl::Status& result, const std::string& detail,
-                                     Answer answer) {
+                                     const Answer& answer) {
     if (audit == nullptr) return answer(result);
     AuditEntry line = entry;
     line.result = absl::StatusCodeToString(result.code());
