@@ -23,7 +23,7 @@ case $2 in *"/$FAIL") exit 8 ;; esac
 [ "$SLUICE_TEST_PEERS" = "${PEERS:-required}" ] || exit 9
 STUB
 chmod +x "$tree"/stubs/*
-unset SLUICE_TEST_PEERS
+unset SLUICE_TEST_PEERS SLUICE_TEST_MINUTES
 export ROOT=$tree PATH=$tree/stubs:$PATH SLUICE_PACKAGES=skip LIBTORCH_ROOT=$tree/torch SLUICE_JOBS=1
 
 # expect STATUS "CALLS" FAILING ARGUMENT…: the presets whose tests are run.
