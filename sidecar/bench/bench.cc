@@ -195,7 +195,7 @@ class Bench {
           absl::StrCat("of ", done.counters().steps, " snapshots ", acked, " were acknowledged"));
     }
     SLUICE_RETURN_IF_ERROR(CheckLedger(fleet_->address(), kRun, done));
-    return fleet_->CheckMerged(report);
+    return fleet_->CheckMerged(kRun, report);
   }
 
   const BenchOptions options_;

@@ -91,7 +91,7 @@ void Fleet::ReportPeaks(uint64_t ranks, const std::vector<uint64_t>& ranks_of_re
   report.Add("relay_memory_per_rank_bytes", rise);
 }
 
-absl::Status Fleet::CheckMerged(Report& report) const {
+absl::Status Fleet::CheckMerged(const std::string& run, Report& report) const {
   uint64_t merged = 0;
   for (const auto& relay : relays_) {
     SLUICE_ASSIGN_OR_RETURN(const std::string scrape, Get(relay->http(), "/metrics"));
@@ -99,7 +99,8 @@ absl::Status Fleet::CheckMerged(Report& report) const {
   }
   if (!relays_.empty()) report.Add("relays_merged", static_cast<double>(merged));
   if (sidecar_ == nullptr) return absl::OkStatus();
-  const uint64_t ledger = SampleOf(Scrape(), "sluice_telemetry_coalesced_total{run=\"bench\"}");
+  const uint64_t ledger =
+      SampleOf(Scrape(), absl::StrCat("sluice_telemetry_coalesced_total{run=\"", run, "\"}"));
   if (ledger == merged) return absl::OkStatus();
   return absl::FailedPreconditionError(absl::StrCat(
       "the ledger has ", ledger, " merged snapshots, the relays have merged ", merged));

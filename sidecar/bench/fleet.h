@@ -34,9 +34,9 @@ class Fleet {
   // rank; `ranks_of_relay`: of those processes, in order.
   void ReportPeaks(uint64_t ranks, const std::vector<uint64_t>& ranks_of_relay,
                    Report& report) const;
-  // Snapshots that the relays say that they have merged away are those of which the sidecar's
-  // ledger says it; FAILED_PRECONDITION if they are not, OK of a target.
-  absl::Status CheckMerged(Report& report) const;
+  // Snapshots of `run` that the relays say that they have merged away are those of which the
+  // sidecar's ledger says it; FAILED_PRECONDITION if they are not, OK of a target.
+  absl::Status CheckMerged(const std::string& run, Report& report) const;
 
  private:
   Fleet() = default;

@@ -29,7 +29,7 @@ void Arrivals::Note(const RankRecord& record) {
   if (!known_ || record.rank >= world_size_) return;
   const uint64_t end = window_end_ + window_;
   Place& place = places_[record.rank];
-  const Place now{MarkAt(record, end) != nullptr, record.last_step >= end + 2 * window_};
+  const Place now{MarkAt(record, end) != nullptr, record.last_step >= end + kPatience * window_};
   Recount(place.arrived, now.arrived, arrived_);
   Recount(place.far, now.far, far_);
   place = now;

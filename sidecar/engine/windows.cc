@@ -3,21 +3,18 @@
 #include <algorithm>
 #include <limits>
 
+#include "sidecar/engine/arrivals.h"
 #include "sidecar/engine/rank.h"
 
 namespace sluice::sidecar {
 namespace {
 
-bool IsTimeToClose(uint64_t end, uint64_t window, uint32_t world_size,
+bool IsTimeToClose(uint64_t window_end, uint64_t window, uint32_t world_size,
                    const std::map<uint32_t, RankRecord*>& ranks) {
-  uint32_t arrived = 0;
-  uint64_t furthest = 0;
-  for (const auto& [rank, record] : ranks) {
-    if (rank >= world_size) continue;
-    arrived += MarkAt(*record, end) != nullptr ? 1 : 0;
-    furthest = std::max(furthest, record->last_step);
-  }
-  return arrived == world_size || furthest >= end + 2 * window;
+  Arrivals arrivals;
+  arrivals.Await(window_end, window, world_size);
+  for (const auto& [rank, record] : ranks) arrivals.Note(*record);
+  return arrivals.IsTimeToClose();
 }
 
 // The last window end after `begin` up to which there is nothing left to count, because the
@@ -38,7 +35,8 @@ uint64_t EmptyUntil(uint64_t begin, uint64_t window, uint32_t world_size,
     ++there;
   }
   // The others are waited for as in a window of its own.
-  if (there < world_size) empty = std::min(empty, furthest - std::min(furthest, 2 * window));
+  if (there < world_size)
+    empty = std::min(empty, furthest - std::min(furthest, Arrivals::kPatience * window));
   return empty <= begin ? begin : begin + (empty - begin) / window * window;
 }
 
@@ -73,7 +71,7 @@ std::optional<ClosedWindow> CloseNextWindow(uint64_t window_end, uint64_t window
     return ClosedWindow{window_end + 1, empty, {}, 1.0};
   }
   const uint64_t end = window_end + window;
-  if (!IsTimeToClose(end, window, world_size, ranks)) return std::nullopt;
+  if (!IsTimeToClose(window_end, window, world_size, ranks)) return std::nullopt;
   ClosedWindow closed{window_end + 1, end, {}, 0.0};
   uint64_t covered = 0;
   for (auto& [rank, record] : ranks) {

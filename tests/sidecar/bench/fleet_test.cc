@@ -61,7 +61,7 @@ TEST(Fleet, WhatTheRelaysMergeIsInTheLedger) {
     return state.acked == 45;
   }));
   Report report;
-  EXPECT_EQ((*fleet)->CheckMerged(report), absl::OkStatus());
+  EXPECT_EQ((*fleet)->CheckMerged("bench", report), absl::OkStatus());
   EXPECT_GT(JsonOf(report).at("relays_merged"), 0.0);
   rank->Close();
 }
@@ -79,7 +79,7 @@ TEST(Fleet, ATargetIsNotStartedAndNotAsked) {
   Report report;
   (*fleet)->ReportStreams(1, report);
   (*fleet)->ReportPeaks(1, {}, report);
-  EXPECT_TRUE((*fleet)->CheckMerged(report).ok());
+  EXPECT_TRUE((*fleet)->CheckMerged("bench", report).ok());
   EXPECT_EQ(JsonOf(report).size(), 0u);
 }
 

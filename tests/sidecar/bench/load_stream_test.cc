@@ -26,6 +26,13 @@ uint64_t SentOf(LoadStream& stream) {
 
 class LoadStreamTest : public ::testing::Test {
  protected:
+  // The only rank of the run, once it is heard.
+  std::unique_ptr<LoadStream> OpenAlone(LoadState* state) {
+    auto stream = OpenRank(sidecar_.grpc(), "r", 0, state);
+    EXPECT_TRUE(WaitUntil([&] { return state->greeted == 1; }));
+    return stream;
+  }
+
   TemporaryFolder folder_;
   testing::SidecarProcess sidecar_{folder_.path() + "/state"};
 };
@@ -75,8 +82,7 @@ TEST_F(LoadStreamTest, ARelayHasItsRanksOnOneStream) {
 
 TEST_F(LoadStreamTest, ALaneThatIsRefusedIsCounted) {
   LoadState one(1, 1000), two(2, 1000);
-  const auto first = OpenRank(sidecar_.grpc(), "r", 0, &one);
-  EXPECT_TRUE(WaitUntil([&] { return one.greeted == 1; }));
+  const auto first = OpenAlone(&one);
   const auto second = OpenRelay(sidecar_.grpc(), "r", 1, 1, &two);
   EXPECT_TRUE(WaitUntil([&] { return two.refused > 0; }));
   EXPECT_EQ(two.greeted, 0u);
@@ -86,8 +92,7 @@ TEST_F(LoadStreamTest, ALaneThatIsRefusedIsCounted) {
 
 TEST_F(LoadStreamTest, ARankThatIsRefusedSendsNothing) {
   LoadState one(1, 1000), two(2, 1000);
-  const auto first = OpenRank(sidecar_.grpc(), "r", 0, &one);
-  EXPECT_TRUE(WaitUntil([&] { return one.greeted == 1; }));
+  const auto first = OpenAlone(&one);
   two.allowed = 50;
   const auto second = OpenRank(sidecar_.grpc(), "r", 1, &two);  // Says that there are two ranks.
   EXPECT_TRUE(WaitUntil([&] { return two.refused == 1; }));
