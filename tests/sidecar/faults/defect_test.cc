@@ -26,7 +26,8 @@ class Defects : public Faults {
     EXPECT_TRUE(WaitUntil([&] { return Stands(); }));
     sidecar_->Kill();
   }
-  // True once nothing has been acknowledged for a while.
+  // True once nothing has been acknowledged for a while. Time has to pass: what was said too early
+  // is still on its way when the commit is held, and how much it is nobody knows.
   bool Stands() {
     const uint64_t before = ranks_[0]->acked() + ranks_[1]->acked();
     std::this_thread::sleep_for(std::chrono::milliseconds(300));
